@@ -1,0 +1,26 @@
+# The few commands a newcomer needs. Each installs what it lacks.
+
+.PHONY: help demo test check bench postgres
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
+
+demo: postgres ## try pgwarrant on a throwaway PostgreSQL full of sample data; Ctrl-C ends it
+	@cargo build --quiet --release --package pgwarrant
+	@exec target/release/pgwarrant demo --config proxy.toml
+
+test: postgres ## run every test, real PostgreSQL servers and drivers included
+	@tests/bin/install tests
+	@command -v cargo-nextest >/dev/null || tests/bin/install checks
+	cargo build --package pgwarrant
+	cargo run --quiet --package pgwarrant-tests --bin with-postgres -- cargo nextest run --workspace
+
+check: ## formatting, lints with warnings denied, dependencies
+	@tests/bin/install checks
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny --offline check bans licenses sources
+	@tests/bin/advisories
+
+postgres: ## install PostgreSQL's programs where they are missing
+	@tests/bin/install postgres

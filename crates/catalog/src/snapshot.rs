@@ -1,0 +1,4 @@
+//! The live schema as read from PostgreSQL's catalogs.
+
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {}

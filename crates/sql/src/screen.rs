@@ -1,0 +1,1 @@
+//! Does any token name something protected or risky?
