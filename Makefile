@@ -19,6 +19,7 @@ check: ## formatting, lints with warnings denied, dependencies
 	@tests/bin/install checks
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo fetch --quiet --locked
 	cargo deny --offline check bans licenses sources
 	@tests/bin/advisories
 
