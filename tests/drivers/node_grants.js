@@ -48,11 +48,11 @@ const raw = (row) => row.email.includes('@example') && row.phone === '+1-555-014
 
   await assert.rejects(ada.query("UPDATE customers SET email = 'x' WHERE id = 42"), { code: '42501' });
   await ada.query('BEGIN');
-  await assert.rejects(ada.query('SELECT ssn FROM customers'), { code: '42501' });
+  await assert.rejects(ada.query('SELECT blood FROM hr.employees'), { code: '42501' });
   await assert.rejects(ada.query('SELECT 1'), { code: '25P02' });
   await ada.query('ROLLBACK');
 
-  const grant = (await petra.query("SELECT id FROM pgwarrant.grants WHERE state = 'active'")).rows[0].id;
+  const grant = (await petra.query("SELECT id FROM pgwarrant.grants WHERE state = 'live'")).rows[0].id;
   await petra.query('SELECT * FROM pgwarrant.revoke($1)', [grant]);
   assert(each(await ways(ada), masked), 'masked after');
   await ada.end();

@@ -4,11 +4,13 @@
 //! The server is started once for a whole run by `with-postgres` (which `make test` uses); each
 //! test copies the shop into a database of its own, so tests neither see nor disturb each other.
 
+mod console;
 mod proxy;
 mod shop;
 
-pub use proxy::{Proxy, Run, Settings, free_port, workspace};
-pub use shop::Shop;
+pub use console::{ask, grant};
+pub use proxy::{Proxy, Run, Settings, binary, free_port, psql, workspace};
+pub use shop::{Shop, connect};
 
 /// The environment variable that names the server: `postgres://user@host:port/postgres`.
 pub const SERVER_VARIABLE: &str = "PGWARRANT_TEST_PG";

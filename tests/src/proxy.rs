@@ -126,27 +126,7 @@ impl Proxy {
 
     /// Runs psql with more arguments.
     pub fn psql_with(&self, user: &str, arguments: &[&str], script: &str) -> Run {
-        let mut child = Command::new("psql")
-            .args(["-X", "-q", "-d", &self.conninfo(user)])
-            .args(arguments)
-            .env("PGCONNECT_TIMEOUT", "10")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("psql starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        let script = script.to_owned();
-        let writer = std::thread::spawn(move || {
-            let _ = input.write_all(script.as_bytes());
-        });
-        let output = child.wait_with_output().expect("psql runs");
-        let _ = writer.join();
-        Run {
-            stdout: String::from_utf8_lossy(&output.stdout).trim_end().to_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
-            success: output.status.success(),
-        }
+        psql(&self.conninfo(user), arguments, script)
     }
 
     /// Runs the program itself, `pgwarrant ARGUMENTS`.
@@ -181,6 +161,31 @@ impl Drop for Proxy {
     }
 }
 
+/// Runs psql on any connection string with `script` on its standard input.
+pub fn psql(conninfo: &str, arguments: &[&str], script: &str) -> Run {
+    let mut child = Command::new("psql")
+        .args(["-X", "-q", "-d", conninfo])
+        .args(arguments)
+        .env("PGCONNECT_TIMEOUT", "10")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("psql starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let script = script.to_owned();
+    let writer = std::thread::spawn(move || {
+        let _ = input.write_all(script.as_bytes());
+    });
+    let output = child.wait_with_output().expect("psql runs");
+    let _ = writer.join();
+    Run {
+        stdout: String::from_utf8_lossy(&output.stdout).trim_end().to_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
+        success: output.status.success(),
+    }
+}
+
 /// The workspace's root.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -192,7 +197,7 @@ pub fn free_port() -> u16 {
 }
 
 /// The program that `make test` built before the tests.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let tests = std::env::current_exe().expect("the test's own path");
     let candidates = tests.ancestors().skip(1).take(3).map(|directory| directory.join("pgwarrant"));
     candidates.into_iter().find(|path| path.is_file()).expect("target/…/pgwarrant: run `cargo build` first")

@@ -29,6 +29,9 @@ pub struct Protection {
     /// the protected columns it derives from; for a child's, also the parent's. An all-rows grant
     /// on every column of one of these sets (or on the column itself) uncovers it.
     pub sources: Vec<ColumnId>,
+    /// The sets that `sources` speaks of: an all-rows grant on every column of any one of these
+    /// uncovers the column. Empty where nothing does (built-in protection).
+    pub uncovered_by: Vec<Vec<ColumnId>>,
     /// Protected out of the box (`pg_stat_activity.query`, …): no grant uncovers it.
     pub built_in: bool,
 }
@@ -60,7 +63,8 @@ pub struct Relation {
     /// checks the privilege of every column that a sub-select names, used or not.
     pub unreadable: HashMap<String, Vec<i16>>,
     /// Reading it could reach protected data in a way that no privacy view can stop (a view that
-    /// calls an unsafe function, a TOAST table); the culprit, for the refusal's DETAIL.
+    /// calls an unsafe function, a TOAST table); the culprit, for the refusal's DETAIL: a noun phrase
+    /// such as "view public.v, which uses function public.f, which executes text".
     pub read_risk: Option<String>,
     /// Writing it could (a trigger, rule, default or generated column that calls an unsafe
     /// function); the culprit.
@@ -92,7 +96,7 @@ pub enum FunctionSafety {
 
 /// The live schema, bound to labels. Immutable: a change of either makes a new one with a higher
 /// version.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     /// Rises with every change; part of every cache key.
     pub version: u64,
@@ -118,9 +122,41 @@ pub struct Catalogue {
     pub roles: HashSet<String>,
 }
 
+impl Protection {
+    /// Would all-rows grants on these columns uncover this one?
+    pub fn is_uncovered(&self, granted: impl Fn(ColumnId) -> bool) -> bool {
+        !self.built_in && self.uncovered_by.iter().any(|set| set.iter().all(|column| granted(*column)))
+    }
+}
+
 impl Catalogue {
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Arc<Relation>> {
         self.by_name.get(&(schema.to_owned(), name.to_owned())).and_then(|oid| self.relations.get(oid))
+    }
+    /// Is it the same but for the version? Then the older one can stay, with all that was cached
+    /// under its version.
+    pub fn says_the_same(&self, other: &Catalogue) -> bool {
+        let Catalogue {
+            version: _,
+            relations,
+            by_name,
+            names,
+            unprotected,
+            schemas,
+            functions,
+            unsafe_operators,
+            unsafe_types,
+            roles,
+        } = self;
+        relations == &other.relations
+            && by_name == &other.by_name
+            && names == &other.names
+            && unprotected == &other.unprotected
+            && schemas == &other.schemas
+            && functions == &other.functions
+            && unsafe_operators == &other.unsafe_operators
+            && unsafe_types == &other.unsafe_types
+            && roles == &other.roles
     }
     pub fn function(&self, name: &str) -> FunctionSafety {
         self.functions.get(name).cloned().unwrap_or(FunctionSafety::Unknown)

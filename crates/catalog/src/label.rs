@@ -1,4 +1,9 @@
 //! What the operator says is personal data.
+//!
+//! Where several labels match a column, the one with the most specific pattern holds
+//! ([`crate::pattern::Pattern::specificity`]: `customers.email` before `*.email`); among patterns
+//! of which none is the more specific, the first in the file, as in `pg_hba.conf`. If those say
+//! different things, that is reported.
 
 use pgwarrant_masking::Method;
 

@@ -4,16 +4,42 @@
 //! column is identified by its relation's oid and its attribute number, never by name alone; a
 //! child of a protected relation (partition, inheritance) is protected as its parent is; a view
 //! column is protected unless it was shown not to derive from a protected one. Absent on purpose:
-//! connections, tokio. The queries that fill a snapshot are here as text ([`queries`]); running
+//! connections, tokio. The queries that fill a snapshot are here as text ([`queries()`]); running
 //! them is the proxy's business.
+//!
+//! A snapshot's way through [`bind()`]: `choose` finds the label of each column, `protect` makes the
+//! masks and carries them to children and parents, `derive` to generated columns and views;
+//! `safety` finds the functions that could reach what is protected and, along `edges`, whatever
+//! calls them. What cannot be shown to be harmless counts as protected, or as a risk with its
+//! culprit's name; the same schema and labels always give the same catalogue.
 
+pub mod bind;
+mod body;
 pub mod bound;
+mod builtins;
+mod choose;
+mod derive;
+mod edges;
+pub mod finding;
 pub mod label;
+mod lex;
+pub mod pattern;
+mod plain;
+mod protect;
+pub mod queries;
+mod rows;
+mod safety;
 pub mod snapshot;
+mod types;
+pub mod upstream;
 
-pub use bound::{Catalogue, Column, Protection, Relation, RelationKind};
+pub use bind::{BindOptions, Bound, Lineage, bind};
+pub use bound::{Catalogue, Column, FunctionSafety, Protection, Relation, RelationKind};
+pub use finding::{Finding, FindingKind};
 pub use label::{Label, Ungranted};
-pub use snapshot::Snapshot;
+pub use queries::{CHANGE_POLL, CHANGE_PROBE, Query, SESSION_SETUP, queries};
+pub use snapshot::{Snapshot, SnapshotError};
+pub use upstream::{upstream_findings, upstream_query};
 
 /// `pg_class.oid` and friends.
 pub type Oid = u32;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `pgwarrant`: just-in-time access to personal data in PostgreSQL, enforced on the wire.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pgwarrant::cli::run()
+}

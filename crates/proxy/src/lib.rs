@@ -1,1 +1,62 @@
-//! x
+//! A session: the place where wire, sql, grants, catalog and audit meet.
+//!
+//! [`serve`] listens; each connection becomes a session, one task between one client and one
+//! upstream connection. What the client sends is framed, statements are analysed and sent on as the
+//! analysis says; what the server sends is matched with what is in flight, guarded, and passed on
+//! as raw runs of frames.
+//!
+//! A map: [`server`](crate::server) accepts and limits, `login` signs in on both sides, `session` is
+//! the loop, `pump` its buffers, `ledger` what is in flight, `names` what names will stand for,
+//! `client` and `replies` handle the messages of either side, `simple` and `extended` the two
+//! protocols, `plan` what statements rest on, `prepared` re-checks, `assemble` makes the text that
+//! is sent, `refuse` makes statements fail, `guard` is the last layer, `cutoff` ends what a grant no
+//! longer covers, `state` asks what names mean, `database` keeps catalogues, `console` is the schema
+//! `pgwarrant`, `audit_trail` makes the records.
+//!
+//! Invariants:
+//! - What a statement may show is decided before it is sent; the wire guard only finds mistakes.
+//! - A refusal is a statement that fails in the server, so transaction and pipeline stay in step.
+//! - Every reply is matched with what it answers; one that fits nothing ends the session.
+//! - Raw protected data pass only when their audit record is durable, and not after one of their
+//!   grants has ended, not even from our own buffers.
+//! - Everything is bounded: buffers, names, notices, records that wait. A panic ends one session.
+//!
+//! Absent on purpose: SQL (that is `pgwarrant-sql`'s), the form of messages (`pgwarrant-wire`'s),
+//! who may have which grant (`pgwarrant-grants`'s), configuration files.
+
+mod assemble;
+mod audit_trail;
+mod cache;
+mod client;
+mod console;
+mod cutoff;
+mod database;
+mod diagnostics;
+mod error;
+mod extended;
+mod guard;
+mod identity;
+mod inspect;
+mod ledger;
+mod line;
+mod login;
+mod names;
+mod notices;
+mod plan;
+mod prepared;
+mod pump;
+mod refuse;
+mod registry;
+mod replies;
+mod server;
+mod session;
+pub mod settings;
+mod simple;
+mod startup;
+mod state;
+mod work;
+
+pub use error::Error;
+pub use inspect::inspect;
+pub use server::serve;
+pub use settings::Settings;

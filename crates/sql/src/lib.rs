@@ -12,14 +12,21 @@
 //! grants as such (only [`Access`], what they amount to for one session), names of users.
 
 pub mod access;
+mod analyse;
+pub mod console;
 pub mod lexer;
+pub mod lineage;
 pub mod predicate;
 pub mod screen;
 pub mod splice;
 pub mod statement;
+pub mod template;
 
+pub use analyse::{Analysis, analyse};
 pub use access::{Access, Actions, GrantId, GrantScope, OtherRows, Rows};
-pub use predicate::Predicate;
+pub use lexer::{LexError, LexErrorKind, Token, TokenKind, lex, split};
+pub use lineage::lineage;
+pub use predicate::{Predicate, PredicateError};
 pub use splice::{Piece, PositionMap, Splice};
 pub use statement::{
     Class, ConsoleArgument, ConsoleCall, Context, Effect, Limits, Reason, Refusal, SessionState, Statement, Touched,

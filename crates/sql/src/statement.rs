@@ -150,6 +150,33 @@ pub struct Refusal {
     pub position: Option<usize>,
 }
 
+impl Refusal {
+    /// With SQLSTATE 42501 and nothing but the primary message.
+    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, sqlstate: "42501", message: message.into(), detail: None, hint: None, position: None }
+    }
+
+    pub(crate) fn state(mut self, sqlstate: &'static str) -> Self {
+        self.sqlstate = sqlstate;
+        self
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, byte: usize) -> Self {
+        self.position = Some(byte);
+        self
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Forward what the user wrote.

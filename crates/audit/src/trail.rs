@@ -1,0 +1,239 @@
+//! The handle that sessions write the trail through.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, oneshot, watch};
+
+use crate::chain::{Block, Hash, Head};
+use crate::error::Error;
+use crate::follow::Follow;
+use crate::query::{self, Filter};
+use crate::queue::{Item, Queue};
+use crate::record::Record;
+use crate::store::{BlockStore, SledStore};
+use crate::verify::{self, Report};
+use crate::writer::Writer;
+
+/// How much is held back, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Records that wait for the disk, in bytes of memory; past it, writers wait.
+    pub queue_bytes: usize,
+    /// How long a record nobody waits for may stay unsealed.
+    pub seal_after: Duration,
+    /// How long a sealed record nobody waits for may stay without fdatasync.
+    pub sync_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            queue_bytes: 8 << 20,
+            seal_after: Duration::from_millis(10),
+            sync_after: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The audit trail of a running proxy; clones are handles to the same one.
+///
+/// The last handle to go ends the thread behind it, which writes what is left; [`Trail::close`]
+/// also waits for that.
+#[derive(Clone)]
+pub struct Trail {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Arc<Queue>,
+    store: Arc<dyn BlockStore>,
+    position: watch::Receiver<Option<Head>>,
+    /// What the thread ended with; None once somebody has waited for it.
+    ended: Mutex<Option<oneshot::Receiver<Result<(), Error>>>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.end(Error::Closed);
+    }
+}
+
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Trail").field("head", &*self.inner.position.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Trail {
+    /// Opens the trail in the database that was opened in `directory`, and starts its thread.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] and [`Error::WrongHead`] if the end of the chain is not as it was
+    /// written: a chain that goes on after a break would hide the break.
+    pub fn open(database: &sled::Db, directory: &Path, settings: Settings) -> Result<Trail, Error> {
+        Trail::with_store(SledStore::open(database, directory)?, settings)
+    }
+
+    /// The same on any store.
+    pub fn with_store(store: impl BlockStore, settings: Settings) -> Result<Trail, Error> {
+        let store: Arc<dyn BlockStore> = Arc::new(store);
+        let head = checked_head(&*store)?;
+        match &head {
+            Some(head) => {
+                tracing::info!(head = %head.hash, block = head.block, seq = head.seq, "audit trail opened")
+            }
+            None => tracing::info!("audit trail begun"),
+        }
+        let queue = Arc::new(Queue::new(settings.queue_bytes));
+        let (position, watch_position) = watch::channel(head);
+        let writer = Writer {
+            store: Arc::clone(&store),
+            queue: Arc::clone(&queue),
+            position,
+            head,
+            seal_after: settings.seal_after,
+            sync_after: settings.sync_after,
+        };
+        let (end, ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || {
+                let result = writer.run();
+                if let Ok(Some(head)) = &result {
+                    tracing::info!(head = %head.hash, block = head.block, seq = head.seq, "audit trail closed");
+                }
+                // Nobody has to wait for it.
+                let _ = end.send(result.map(drop));
+            })
+            .map_err(|error| Error::io("start the thread of the audit trail", error))?;
+        let ended = Mutex::new(Some(ended));
+        Ok(Trail { inner: Arc::new(Inner { queue, store, position: watch_position, ended }) })
+    }
+
+    /// Hands over a record, and waits only if too many wait for the disk already. It is on disk
+    /// after at most `seal_after` + `sync_after`, unless the machine or the disk fails before.
+    ///
+    /// Records handed over one after the other keep that order.
+    pub async fn append(&self, record: Record) -> Result<(), Error> {
+        self.inner.queue.send(Item::Append(Box::new(record))).await
+    }
+
+    /// Hands over a record if there is room for it now, without waiting; otherwise gives it back,
+    /// for [`Trail::append`].
+    pub fn try_append(&self, record: Record) -> Result<Option<Record>, Error> {
+        match self.inner.queue.try_send(Item::Append(Box::new(record)))? {
+            Some(Item::Append(record) | Item::Durable(record, _)) => Ok(Some(*record)),
+            Some(Item::Barrier(_)) | None => Ok(None),
+        }
+    }
+
+    /// Writes a record, and returns its sequence number when it is on disk for good.
+    ///
+    /// After an error, nothing is known about this record, and no raw protected data may pass. A
+    /// caller that stops waiting does not take the record back.
+    pub async fn durable(&self, record: Record) -> Result<u64, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.inner.queue.send(Item::Durable(Box::new(record), answer)).await?;
+        answered.await.unwrap_or_else(|_| Err(self.no_answer()))
+    }
+
+    /// Returns when every record handed over before can be read.
+    pub async fn sealed(&self) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.inner.queue.send(Item::Barrier(answer)).await?;
+        answered.await.unwrap_or_else(|_| Err(self.no_answer()))
+    }
+
+    /// Why the trail takes no more records, if it does not.
+    pub fn failure(&self) -> Option<Error> {
+        self.inner.queue.ended()
+    }
+
+    /// The end of the chain, as far as it is sealed.
+    pub fn head(&self) -> Option<Head> {
+        *self.inner.position.borrow()
+    }
+
+    /// The newest records that match, at most `limit`, oldest first; those handed over before this
+    /// call are among them.
+    pub async fn recent(&self, limit: usize, filter: Filter) -> Result<Vec<Record>, Error> {
+        // A trail that has failed can still be read.
+        let _ = self.sealed().await;
+        self.reading(move |store| {
+            let mut records = query::newest(store, &filter).take(limit).collect::<Result<Vec<_>, _>>()?;
+            records.reverse();
+            Ok(records)
+        })
+        .await
+    }
+
+    /// Walks the whole chain; see [`verify::verify`].
+    pub async fn verify(&self, expected: Option<Hash>) -> Result<Report, Error> {
+        let _ = self.sealed().await;
+        self.reading(move |store| verify::verify(store, expected)).await
+    }
+
+    /// Records as they are sealed, from now on.
+    pub fn follow(&self) -> Follow {
+        let position = self.inner.position.clone();
+        let next = position.borrow().map_or(0, |head| head.block + 1);
+        Follow::new(Arc::clone(&self.inner.store), position, next)
+    }
+
+    /// Writes and syncs everything handed over, and takes nothing more. The second call of this
+    /// returns at once.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.inner.queue.end(Error::Closed);
+        match self.inner.ended.lock().await.take() {
+            Some(ended) => ended.await.unwrap_or_else(|_| Err(self.no_answer())),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the blocks are.
+    pub fn store(&self) -> Arc<dyn BlockStore> {
+        Arc::clone(&self.inner.store)
+    }
+
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn BlockStore) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.store();
+        tokio::task::spawn_blocking(move || read(&*store))
+            .await
+            .unwrap_or_else(|error| Err(Error::io("read the audit trail", error)))
+    }
+
+    fn no_answer(&self) -> Error {
+        self.failure().unwrap_or_else(|| Error::Failed("the thread that writes it has ended".into()))
+    }
+}
+
+/// The head, if the last block is what it says.
+fn checked_head(store: &dyn BlockStore) -> Result<Option<Head>, Error> {
+    let wrong = |why: String| Err(Error::WrongHead(why.into()));
+    match (store.head()?, store.last()?) {
+        (None, None) => Ok(None),
+        (None, Some(last)) => wrong(format!("there is no head, and the last block is {last}")),
+        (Some(_), None) => wrong("there is a head, and no block".to_owned()),
+        (Some(head), Some(last)) => {
+            let Some(head) = Head::from_bytes(&head) else {
+                return wrong("the head is unreadable".to_owned());
+            };
+            if head.block != last {
+                return wrong(format!("the head is block {}, and the last block is {last}", head.block));
+            }
+            let damaged = |damage: String| Error::Damaged { block: last, damage: damage.into() };
+            let bytes = store.block(last)?.ok_or_else(|| damaged("it is gone".to_owned()))?;
+            let block = Block::read(&bytes).map_err(|damage| damaged(damage.to_string()))?;
+            match block.head() == head {
+                true => Ok(Some(head)),
+                false => wrong(format!("block {last} is not the one of the head")),
+            }
+        }
+    }
+}

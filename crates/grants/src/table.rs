@@ -1,0 +1,274 @@
+//! The live table: by number, by holder, and bound for each user.
+//!
+//! A user's *version* changes whenever their set of live grants does, so a session asks for it
+//! before each statement (one hash probe) and for the rest only when it changed. Order matters:
+//! a grant enters or leaves `holders` before versions move, and `access` reads the version before
+//! `holders`; so what was bound from an older state is kept under an older version.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use pgwarrant_catalog::Catalogue;
+use pgwarrant_sql::Access;
+
+use crate::clock::MonotonicMs;
+use crate::saving::lock;
+use crate::spend::{Counter, Shown};
+use crate::{End, Grant, GrantId, GrantState, Principal, Who};
+
+/// Users with different sets of groups that are kept at hand, beyond those with sessions.
+const MAX_SEATS: usize = 65_536;
+/// Bound accesses shared by users with the same grants.
+const MAX_BOUND: usize = 16_384;
+/// Databases of one user that are kept at hand.
+const MAX_CACHED: usize = 16;
+
+/// Gives access to new statements.
+const OPEN: u8 = 0;
+/// Its last use was taken: nothing for new statements, those under way may finish.
+const CLOSING: u8 = 1;
+/// Not one more row.
+const ENDED: u8 = 2;
+
+/// A grant in the live table.
+#[derive(Debug)]
+pub struct LiveGrant {
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) deadline: MonotonicMs,
+    /// Held while a statement is charged, disk included: whoever ends or lists the grant looks at
+    /// `shown` instead.
+    pub(crate) counter: Mutex<Counter>,
+    pub(crate) shown: Shown,
+    phase: AtomicU8,
+    end: Mutex<Option<End>>,
+}
+
+impl LiveGrant {
+    pub(crate) fn new(grant: Arc<Grant>, deadline: MonotonicMs) -> Self {
+        let counter = Mutex::new(Counter::new(grant.spent));
+        let shown = Shown::new(grant.spent);
+        Self { grant, deadline, counter, shown, phase: AtomicU8::new(OPEN), end: Mutex::default() }
+    }
+
+    /// Must statements under way be cut off? One atomic load, for each batch of rows. Expiry sets
+    /// it through [`crate::Live::run_expiry`]; [`crate::Live::is_live`] looks at the clock too.
+    pub fn has_ended(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == ENDED
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == OPEN
+    }
+
+    /// The grant as it is now.
+    pub fn grant(&self) -> Arc<Grant> {
+        let end = lock(&self.end).clone();
+        let spent = self.shown.spent();
+        if end.is_none() && spent == self.grant.spent {
+            return self.grant.clone();
+        }
+        let state = end.map_or(GrantState::Live, GrantState::Ended);
+        Arc::new(Grant { spent, state, ..Grant::clone(&self.grant) })
+    }
+
+    /// Open -> closing. False: it was not open.
+    pub(crate) fn close(&self, end: End) -> bool {
+        let mut recorded = lock(&self.end);
+        let closed = self.is_open();
+        if closed {
+            *recorded = Some(end);
+            self.phase.store(CLOSING, Ordering::Release);
+        }
+        closed
+    }
+
+    /// Open or closing -> ended, whoever comes first. None: it had ended already; otherwise
+    /// whether it was still open.
+    pub(crate) fn end(&self, end: impl FnOnce(Option<&End>) -> End) -> Option<bool> {
+        let mut recorded = lock(&self.end);
+        if self.has_ended() {
+            return None;
+        }
+        let was_open = self.is_open();
+        *recorded = Some(end(recorded.as_ref()));
+        self.phase.store(ENDED, Ordering::Release);
+        Some(was_open)
+    }
+}
+
+/// A user with a set of groups, whose version somebody follows.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    principal: Principal,
+    version: AtomicU64,
+    bound: ArcSwap<Vec<Bound>>,
+}
+
+impl Seat {
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Bound {
+    version: u64,
+    database: String,
+    catalogue: u64,
+    access: Arc<Access>,
+}
+
+pub(crate) struct Table {
+    live: DashMap<GrantId, Arc<LiveGrant>>,
+    /// Open grants only.
+    holders: DashMap<Who, BTreeMap<GrantId, Arc<LiveGrant>>>,
+    seats: DashMap<Principal, Arc<Seat>>,
+    /// What a set of grants amounts to in a database under a catalogue. Scopes never change and
+    /// numbers are never reused, so an entry is right for ever.
+    bound: DashMap<(String, u64, Vec<GrantId>), Arc<Access>>,
+    nothing: Arc<Access>,
+    versions: AtomicU64,
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self {
+            live: DashMap::new(),
+            holders: DashMap::new(),
+            seats: DashMap::new(),
+            bound: DashMap::new(),
+            nothing: Arc::default(),
+            versions: AtomicU64::new(1),
+        }
+    }
+
+    fn next_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+    pub(crate) fn held_by(&self, who: &Who) -> usize {
+        self.holders.get(who).map_or(0, |held| held.len())
+    }
+    pub(crate) fn get(&self, id: GrantId) -> Option<Arc<LiveGrant>> {
+        self.live.get(&id).map(|entry| entry.value().clone())
+    }
+    pub(crate) fn all(&self) -> Vec<Arc<LiveGrant>> {
+        self.live.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    pub(crate) fn insert(&self, grant: Arc<LiveGrant>) {
+        let who = grant.grant.who.clone();
+        self.live.insert(grant.grant.id, grant.clone());
+        self.holders.entry(who.clone()).or_default().insert(grant.grant.id, grant);
+        self.changed(&HashSet::from([&who]));
+    }
+
+    /// Takes it out of `holders`; the caller calls [`Table::changed`] before it goes on.
+    pub(crate) fn withhold(&self, grant: &Grant) {
+        if let Some(mut held) = self.holders.get_mut(&grant.who) {
+            held.remove(&grant.id);
+        }
+        self.holders.remove_if(&grant.who, |_, held| held.is_empty());
+    }
+
+    pub(crate) fn forget(&self, id: GrantId) {
+        self.live.remove(&id);
+    }
+
+    /// Moves the version of everybody who is or belongs to one of `holders`.
+    pub(crate) fn changed(&self, holders: &HashSet<&Who>) {
+        for seat in self.seats.iter() {
+            if holders.iter().any(|who| who.includes(&seat.principal)) {
+                seat.version.store(self.next_version(), Ordering::Release);
+            }
+        }
+    }
+
+    pub(crate) fn version(&self, who: &Principal) -> u64 {
+        match self.seats.get(who) {
+            Some(seat) => seat.version(),
+            None => self.new_seat(who).version(),
+        }
+    }
+
+    pub(crate) fn seat(&self, who: &Principal) -> Arc<Seat> {
+        let known = self.seats.get(who).map(|seat| seat.value().clone());
+        known.unwrap_or_else(|| self.new_seat(who))
+    }
+
+    fn new_seat(&self, who: &Principal) -> Arc<Seat> {
+        if self.seats.len() >= MAX_SEATS {
+            // Not those that a session holds: their versions must go on moving. Whoever comes back
+            // for another gets a new version and looks again.
+            self.seats.retain(|_, seat| Arc::strong_count(seat) > 1);
+        }
+        let seat = || {
+            Arc::new(Seat {
+                principal: who.clone(),
+                version: AtomicU64::new(self.next_version()),
+                bound: ArcSwap::default(),
+            })
+        };
+        self.seats.entry(who.clone()).or_insert_with(seat).value().clone()
+    }
+
+    pub(crate) fn access(
+        &self,
+        who: &Principal,
+        database: &str,
+        catalogue: &Catalogue,
+        now: MonotonicMs,
+    ) -> Arc<Access> {
+        let seat = self.seat(who);
+        let version = seat.version();
+        let fits = |bound: &&Bound| bound.version == version && bound.database == database;
+        let known = seat.bound.load();
+        if let Some(bound) = known.iter().filter(fits).find(|bound| bound.catalogue == catalogue.version) {
+            return bound.access.clone();
+        }
+        let access = self.bind(who, database, catalogue, now);
+        let bound = Bound {
+            version,
+            database: database.to_owned(),
+            catalogue: catalogue.version,
+            access: access.clone(),
+        };
+        let others = known.iter().filter(|other| other.version == version && other.database != database);
+        let others: Vec<Bound> = others.take(MAX_CACHED - 1).cloned().collect();
+        seat.bound.store(Arc::new(others.into_iter().chain([bound]).collect()));
+        access
+    }
+
+    fn bind(&self, who: &Principal, database: &str, catalogue: &Catalogue, now: MonotonicMs) -> Arc<Access> {
+        let mut held: BTreeMap<GrantId, Arc<LiveGrant>> = BTreeMap::new();
+        let user = Who::User(who.user.clone());
+        let groups = who.groups.iter().cloned().map(Who::Group);
+        for holder in groups.chain([user]) {
+            if let Some(grants) = self.holders.get(&holder) {
+                let open = grants.iter().filter(|(_, live)| {
+                    live.grant.database == database && live.is_open() && now < live.deadline
+                });
+                held.extend(open.map(|(id, live)| (*id, live.clone())));
+            }
+        }
+        if held.is_empty() {
+            return self.nothing.clone();
+        }
+        let key = (database.to_owned(), catalogue.version, held.keys().copied().collect());
+        if let Some(known) = self.bound.get(&key) {
+            return known.value().clone();
+        }
+        if self.bound.len() >= MAX_BOUND {
+            self.bound.clear();
+        }
+        let scopes = held.iter().flat_map(|(id, live)| live.grant.scope.bind(*id, catalogue)).collect();
+        let access = || Arc::new(Access { version: self.next_version(), scopes });
+        self.bound.entry(key).or_insert_with(access).value().clone()
+    }
+}

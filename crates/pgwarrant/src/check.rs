@@ -1,0 +1,138 @@
+//! `pgwarrant check`: every problem of a configuration at once, the live databases' included.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use pgwarrant_catalog::{Finding, FindingKind};
+use serde::Serialize;
+
+use crate::config::{self, Config, Severity};
+use crate::wiring;
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Entry {
+    severity: &'static str,
+    file: String,
+    /// Counted from 1; absent where it is about no line.
+    line: Option<usize>,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+/// Checks the file and, unless `offline`, what it means for each database.
+pub fn run(file: &Path, offline: bool, json: bool) -> ExitCode {
+    let name = file.display().to_string();
+    let mut entries = Vec::new();
+    match config::load(file) {
+        Err(problems) => entries.extend(problems.problems.iter().map(|problem| from_problem(&name, problem))),
+        Ok(config) => {
+            entries.extend(config.warnings.problems.iter().map(|problem| from_problem(&name, problem)));
+            if !offline {
+                entries.extend(live(&name, &config));
+            }
+        }
+    }
+    let errors = entries.iter().filter(|entry| entry.severity == "error").count();
+    let warnings = entries.len() - errors;
+    let printed = if json { print_json(&entries) } else { print_text(&name, &entries, errors, warnings) };
+    match printed {
+        Ok(()) if errors == 0 => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(1),
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+fn from_problem(file: &str, problem: &config::Problem) -> Entry {
+    Entry {
+        severity: if problem.severity == Severity::Error { "error" } else { "warning" },
+        file: file.to_owned(),
+        line: (problem.line > 0).then_some(problem.line),
+        message: problem.message.clone(),
+        detail: None,
+        hint: problem.hint.clone(),
+    }
+}
+
+/// What each database says of the labels and of the roles.
+fn live(file: &str, config: &Config) -> Vec<Entry> {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return vec![trouble(file, None, format!("could not start: {error}"), None)],
+    };
+    let labels = wiring::labels(config);
+    let mut entries = Vec::new();
+    for database in &config.databases {
+        let line = Some(database.line);
+        let settings = match wiring::database(database) {
+            Ok(settings) => settings,
+            Err(failure) => {
+                entries.push(trouble(file, line, failure.message, failure.hint));
+                continue;
+            }
+        };
+        match runtime.block_on(pgwarrant_proxy::inspect(&settings, &labels, &config.trust.functions)) {
+            Ok(findings) => entries.extend(findings.iter().map(|finding| from_finding(file, config, database, finding))),
+            Err(error) => {
+                let hint = "Is the database up, and is the role's password right? --offline checks the file only.";
+                entries.push(trouble(file, line, error.to_string(), Some(hint.to_owned())));
+            }
+        }
+    }
+    entries
+}
+
+fn trouble(file: &str, line: Option<usize>, message: String, hint: Option<String>) -> Entry {
+    Entry { severity: "error", file: file.to_owned(), line, message, detail: None, hint }
+}
+
+fn from_finding(file: &str, config: &Config, database: &config::Database, finding: &Finding) -> Entry {
+    let severity = match finding.kind {
+        FindingKind::Pattern | FindingKind::Unbound | FindingKind::Mask => "error",
+        FindingKind::Conflict
+        | FindingKind::Trusted
+        | FindingKind::Risk
+        | FindingKind::Unlabelled
+        | FindingKind::Upstream => "warning",
+    };
+    let label = finding.label.and_then(|index| config.labels.get(index));
+    Entry {
+        severity,
+        file: file.to_owned(),
+        line: Some(label.map_or(database.line, |label| label.line)),
+        message: format!("database {}: {}", database.name, finding.message),
+        detail: finding.detail.clone(),
+        hint: finding.hint.clone(),
+    }
+}
+
+fn print_json(entries: &[Entry]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for entry in entries {
+        writeln!(out, "{}", serde_json::to_string(entry)?)?;
+    }
+    Ok(())
+}
+
+fn print_text(file: &str, entries: &[Entry], errors: usize, warnings: usize) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let colours = out.is_terminal();
+    for entry in entries {
+        let place = entry.line.map_or_else(|| entry.file.clone(), |line| format!("{}:{line}", entry.file));
+        let severity = match (colours, entry.severity) {
+            (true, "error") => "\x1b[31merror\x1b[0m".to_owned(),
+            (true, other) => format!("\x1b[33m{other}\x1b[0m"),
+            (false, other) => other.to_owned(),
+        };
+        writeln!(out, "{place}: {severity}: {}", entry.message)?;
+        for (name, text) in [("DETAIL", &entry.detail), ("HINT", &entry.hint)] {
+            if let Some(text) = text {
+                writeln!(out, "{name}:  {text}")?;
+            }
+        }
+    }
+    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    writeln!(out, "{file}: {}, {}", plural(errors, "error"), plural(warnings, "warning"))
+}

@@ -1,0 +1,211 @@
+//! What the program runs with. Plain data: see `docs/configuration.md` and `proxy.toml` for the
+//! meaning of each key.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pgwarrant_catalog::Label;
+
+use super::{Problems, Secret, TlsMode, Upstream};
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: Listen,
+    pub databases: Vec<Database>,
+    pub groups: Vec<Group>,
+    pub users: Vec<User>,
+    pub labels: Vec<LabelEntry>,
+    pub grants: Grants,
+    pub masking: Masking,
+    pub audit: Audit,
+    pub store: Store,
+    pub limits: Limits,
+    pub notices: Notices,
+    pub trust: Trust,
+    /// What is allowed but most likely not meant.
+    pub warnings: Problems,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// At least one.
+    pub addresses: Vec<SocketAddr>,
+    pub tls: Option<ListenTls>,
+    pub plaintext: Plaintext,
+    /// That serve sessions.
+    pub threads: usize,
+}
+
+/// `[listen.tls]`: PEM files.
+#[derive(Clone, Debug)]
+pub struct ListenTls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Whose client certificates are accepted.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Which connections may go on without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    Never,
+    /// Those from this machine.
+    Loopback,
+    Always,
+}
+
+/// `[[database]]`
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// What clients ask for.
+    pub name: String,
+    pub upstream: Upstream,
+    pub tls: UpstreamTls,
+    /// Whom sessions sign in as. At least one, and at most one of them for everybody.
+    pub roles: Vec<Role>,
+    pub catalogue: Catalogue,
+    pub line: usize,
+}
+
+/// How the connection to PostgreSQL is protected.
+#[derive(Clone, Debug)]
+pub struct UpstreamTls {
+    pub mode: TlsMode,
+    /// PEM file of the authorities to trust; the system's where there is none.
+    pub ca: Option<PathBuf>,
+}
+
+/// `[[database.role]]`: a role of PostgreSQL, and whose sessions sign in as it.
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub login: Login,
+    pub users: Vec<String>,
+    /// Where this and `users` are empty, everybody whom no other role is for.
+    pub groups: Vec<String>,
+}
+
+/// How to sign in to PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub role: String,
+    pub password: Option<Secret>,
+}
+
+/// `[database.catalogue]`: the proxy's own connection, which reads the schema.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    pub login: Login,
+    /// How often it looks for changes made behind the proxy's back.
+    pub poll: Duration,
+}
+
+/// `[[group]]`
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub name: String,
+    pub may_request: bool,
+    /// Others' requests, never their own.
+    pub may_approve: bool,
+    /// Read the audit trail in the console.
+    pub may_audit: bool,
+}
+
+/// `[[user]]`
+#[derive(Clone, Debug)]
+pub struct User {
+    pub name: String,
+    /// A verifier in PostgreSQL's format, `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`.
+    pub scram: Option<String>,
+    /// The common name of a client certificate that signs this user in.
+    pub certificate: Option<String>,
+    pub groups: Vec<String>,
+}
+
+/// `[[label]]`, with its line for messages.
+#[derive(Clone, Debug)]
+pub struct LabelEntry {
+    pub label: Label,
+    pub line: usize,
+}
+
+/// `[grants]`
+#[derive(Clone, Debug)]
+pub struct Grants {
+    /// Where a request does not say.
+    pub default_duration: Duration,
+    pub max_duration: Duration,
+    /// A request that nobody has decided lapses after this time.
+    pub pending_lapse: Duration,
+    /// Undecided requests of one user.
+    pub max_pending_per_user: usize,
+}
+
+/// `[masking]`
+#[derive(Clone, Debug)]
+pub struct Masking {
+    /// Where the key of `hash` and `token` masks comes from.
+    pub key: MaskingKey,
+}
+
+/// Where the key of keyed masks comes from; see [`MaskingKey::get`].
+#[derive(Clone, Debug)]
+pub enum MaskingKey {
+    Given(Secret),
+    /// No file or variable is configured: made on first use, and kept here.
+    Generated(PathBuf),
+}
+
+/// `[audit]`: when records that nobody waits for are written. Those of statements that show raw
+/// protected data are on disk before the first row goes out, whatever is said here.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Records are gathered for this long at most before they are chained and handed to the store.
+    pub seal_after: Duration,
+    /// And are on disk after this time at most.
+    pub sync_after: Duration,
+    /// The most bytes of records that wait to be written; past it, sessions wait.
+    pub queue: usize,
+}
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The directory that holds grants and the audit trail.
+    pub path: PathBuf,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From a connection's first byte to its sign-in.
+    pub startup_timeout: Duration,
+    pub connections: usize,
+    pub connections_per_user: usize,
+    /// One message of the protocol, in bytes.
+    pub message: usize,
+    /// One statement, in bytes.
+    pub statement: usize,
+    pub statement_tokens: usize,
+    /// Parentheses and operators within each other.
+    pub nesting: usize,
+    /// Prepared statements, portals and cursors of one session.
+    pub names: usize,
+    /// What is remembered of analysed statements, in bytes, each thread.
+    pub statement_cache: usize,
+}
+
+/// `[notices]`
+#[derive(Clone, Debug)]
+pub struct Notices {
+    /// Say which columns of a result are masked.
+    pub masked: bool,
+}
+
+/// `[trust]`
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Functions (`schema.name`) that may be called although they were not shown to be harmless.
+    pub functions: Vec<String>,
+}

@@ -1,0 +1,100 @@
+//! `pgwarrant serve`: from a configuration to a running proxy, and back down again.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use pgwarrant_audit::Trail;
+use pgwarrant_grants::{Live, SledStore, SystemClock};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::cli::Failure;
+use crate::config::{self, Config};
+use crate::{logging, wiring};
+
+/// Runs until SIGINT or SIGTERM.
+pub fn run(config_file: &Path) -> Result<(), Failure> {
+    let config = config::load(config_file).map_err(|problems| Failure::new(problems.to_string()))?;
+    if !config.warnings.problems.is_empty() {
+        let _ = writeln!(std::io::stderr(), "{}", config.warnings);
+    }
+    until_interrupted(&config, |addresses| {
+        for address in addresses {
+            tracing::info!("listening on {address}");
+        }
+    })
+}
+
+/// Runs the proxy until SIGINT or SIGTERM; `ready` is told the addresses once clients can connect.
+pub fn until_interrupted(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), Failure> {
+    logging::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("could not start: {error}")))?;
+    runtime.block_on(until(config, ready))
+}
+
+async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), Failure> {
+    let directory = config.store.path.as_path();
+    let cannot = |what: &'static str| move |error: std::io::Error| Failure::new(format!("could not {what}: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot("wait for SIGINT"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot("wait for SIGTERM"))?;
+
+    let store = pgwarrant_audit::open_database(directory)
+        .map_err(|error| Failure::hint(format!("could not open the store: {error}"), "See [store] path."))?;
+    let trail = Trail::open(&store, directory, wiring::audit(config))
+        .map_err(|error| Failure::new(format!("could not open the audit trail: {error}")))?;
+    let saved = SledStore::open(&store, directory)
+        .map_err(|error| Failure::new(format!("could not open the grants: {error}")))?;
+    let live = Live::open(saved, SystemClock::default(), wiring::grants(config))
+        .map_err(|error| Failure::new(format!("could not load the grants: {error}")))?;
+    let settings = wiring::proxy(config)?;
+
+    tokio::spawn(live.clone().run_expiry());
+    let control = tokio::spawn({
+        let (trail, directory) = (trail.clone(), directory.to_owned());
+        async move {
+            if let Err(error) = pgwarrant_audit::control::serve(trail, &directory).await {
+                tracing::warn!("\"pgwarrant audit\" cannot reach this process: {error}");
+            }
+        }
+    });
+    let (listening, bound) = oneshot::channel();
+    let asked = Arc::new(tokio::sync::Notify::new());
+    let stop = {
+        let asked = Arc::clone(&asked);
+        async move { asked.notified().await }
+    };
+    let serving = pgwarrant_proxy::serve(settings, live.clone(), trail.clone(), listening, stop);
+    tokio::pin!(serving);
+    let early = tokio::select! {
+        addresses = bound => {
+            if let Ok(addresses) = addresses {
+                ready(&addresses);
+            }
+            None
+        }
+        outcome = &mut serving => Some(outcome),
+        _ = interrupt.recv() => { asked.notify_one(); None }
+        _ = terminate.recv() => { asked.notify_one(); None }
+    };
+    let outcome = match early {
+        Some(outcome) => outcome,
+        None => loop {
+            tokio::select! {
+                outcome = &mut serving => break outcome,
+                _ = interrupt.recv() => asked.notify_one(),
+                _ = terminate.recv() => asked.notify_one(),
+            }
+        },
+    };
+    control.abort();
+    live.close().map_err(|error| Failure::new(format!("could not save the grants: {error}")))?;
+    let closed = trail.close().await;
+    outcome.map_err(|error| Failure::new(error.to_string()))?;
+    closed.map_err(|error| Failure::new(format!("could not close the audit trail: {error}")))
+}

@@ -1,0 +1,165 @@
+//! The open sessions, and what the rest of the proxy tells them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dashmap::DashMap;
+use tokio::sync::mpsc;
+
+/// Messages that may wait for one session; past it, notices are lost, and nothing else can be: a
+/// session with so many waiting is about to look at its grants anyway.
+const WAITING: usize = 128;
+
+/// What a session is told.
+#[derive(Debug)]
+pub enum Message {
+    /// A whole NoticeResponse.
+    Notice(Vec<u8>),
+    /// Some grant has ended: look at those in use.
+    GrantEnded,
+    /// The client has sent a CancelRequest.
+    Cancel,
+    Shutdown,
+}
+
+#[derive(Debug)]
+struct Handle {
+    user: Arc<str>,
+    sender: mpsc::Sender<Message>,
+}
+
+#[derive(Debug, Default)]
+pub struct Registry {
+    sessions: DashMap<u64, Handle>,
+    last: AtomicU64,
+    connections: AtomicUsize,
+    users: Mutex<HashMap<Arc<str>, usize>>,
+}
+
+/// A session's place in the registry; dropping it leaves.
+#[derive(Debug)]
+pub struct Place {
+    registry: Arc<Registry>,
+    pub number: u64,
+}
+
+/// One connection, counted until it is dropped.
+#[derive(Debug)]
+pub struct Connection(Arc<Registry>);
+
+/// One connection of a user, counted until it is dropped.
+#[derive(Debug)]
+pub struct UserConnection {
+    registry: Arc<Registry>,
+    user: Arc<str>,
+}
+
+impl Registry {
+    /// Counts a connection; None: there are `most` already.
+    pub fn connect(self: &Arc<Self>, most: usize) -> Option<Connection> {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let connection = Connection(self.clone());
+        (before < most).then_some(connection)
+    }
+
+    /// Counts a connection of a user; None: there are `most` already.
+    pub fn connect_user(self: &Arc<Self>, user: &Arc<str>, most: usize) -> Option<UserConnection> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = users.entry(user.clone()).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(UserConnection { registry: self.clone(), user: user.clone() })
+    }
+
+    pub fn enter(self: &Arc<Self>, user: &Arc<str>) -> (Place, mpsc::Sender<Message>, mpsc::Receiver<Message>) {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        self.sessions.insert(number, Handle { user: user.clone(), sender: sender.clone() });
+        (Place { registry: self.clone(), number }, sender, receiver)
+    }
+
+    /// Tells every session.
+    pub fn tell_all(&self, message: impl Fn() -> Message) {
+        for session in &self.sessions {
+            // Full: see `WAITING`. Closed: the session is leaving.
+            let _ = session.sender.try_send(message());
+        }
+    }
+
+    /// Tells the sessions of one user.
+    pub fn tell_user(&self, user: &str, message: impl Fn() -> Message) {
+        for session in &self.sessions {
+            if &*session.user == user {
+                let _ = session.sender.try_send(message());
+            }
+        }
+    }
+
+    /// Ends every session, as soon as each gets to it.
+    pub async fn shut_down(&self) {
+        let senders: Vec<_> = self.sessions.iter().map(|session| session.sender.clone()).collect();
+        for sender in senders {
+            let _ = sender.send(Message::Shutdown).await;
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.sessions.remove(&self.number);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for UserConnection {
+    fn drop(&mut self) {
+        let mut users = self.registry.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = users.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_in_all_and_for_each_user() {
+        let registry = Arc::new(Registry::default());
+        let first = registry.connect(1);
+        assert!(first.is_some() && registry.connect(1).is_none());
+        drop(first);
+        assert!(registry.connect(1).is_some());
+        let ada: Arc<str> = "ada".into();
+        let held = registry.connect_user(&ada, 1);
+        assert!(held.is_some() && registry.connect_user(&ada, 1).is_none());
+        assert!(registry.connect_user(&"ben".into(), 1).is_some());
+        drop(held);
+        assert!(registry.connect_user(&ada, 1).is_some());
+    }
+
+    #[test]
+    fn a_user_s_sessions_are_told_and_no_others() {
+        let registry = Arc::new(Registry::default());
+        let (_ada, _, mut to_ada) = registry.enter(&"ada".into());
+        let (_ben, _, mut to_ben) = registry.enter(&"ben".into());
+        registry.tell_user("ada", || Message::GrantEnded);
+        assert!(to_ada.try_recv().is_ok() && to_ben.try_recv().is_err());
+    }
+}

@@ -1,0 +1,502 @@
+//! Messages from the server.
+
+use std::sync::Arc;
+
+use pgwarrant_catalog::ColumnId;
+use pgwarrant_sql::{Class, Effect};
+use pgwarrant_wire::backend::{self, DataRow, Diagnostic, RowDescription, Severity};
+use pgwarrant_wire::frame::{self, Frame, HEADER};
+
+use crate::assemble::Assembled;
+use crate::diagnostics::{self, Passing};
+use crate::error::{End, Fatal};
+use crate::extended::changes;
+use crate::guard;
+use crate::ledger::{Entry, Kind, Reply};
+use crate::session::{Session, Streaming};
+use crate::work::{Run, Work};
+
+/// A frame of rows that is larger than this is passed on in pieces.
+const PIECES: usize = 64 * 1024;
+/// Most bytes of any other message from the server.
+const MESSAGE: usize = 256 << 20;
+
+fn body(frame: &[u8]) -> &[u8] {
+    frame.get(HEADER..).unwrap_or_default()
+}
+
+impl Session {
+    /// Handles the start of what the server has sent; returns how much of it is done with, 0 where
+    /// more is needed.
+    pub fn server_message(&mut self, input: &[u8]) -> Result<usize, End> {
+        if let Some(streaming) = &mut self.streaming {
+            let piece = input.get(..streaming.left).unwrap_or(input);
+            if streaming.pass {
+                self.client.output.push_rest(piece);
+            }
+            streaming.left -= piece.len();
+            if streaming.left == 0 {
+                self.streaming = None;
+            }
+            return Ok(piece.len());
+        }
+        let Ok(header) = frame::header(input, frame::MAX_BACKEND) else {
+            return Err(self.protocol("the server sent a message of an impossible length"));
+        };
+        let Some(Frame { tag, len: length }) = header else { return Ok(0) };
+        if matches!(tag, b'D' | b'd') {
+            return self.server_rows(tag, length, input);
+        }
+        if length > MESSAGE {
+            return Err(self.protocol("the server sent a message that is too large"));
+        }
+        let Some(frame) = input.get(..length) else { return Ok(0) };
+        self.server_frame(tag, frame)?;
+        Ok(length)
+    }
+
+    fn protocol(&self, what: &'static str) -> End {
+        Fatal::protocol(what).incident(what).into()
+    }
+
+    /// A run of row frames, or the beginning of a large one.
+    fn server_rows(&mut self, tag: u8, length: usize, input: &[u8]) -> Result<usize, End> {
+        let run = frame::run(input, tag, frame::MAX_BACKEND).unwrap_or_default();
+        if run.frames > 0 {
+            let rows = input.get(..run.len).unwrap_or_default();
+            self.rows(tag, rows, run.frames, None)?;
+            return Ok(run.len);
+        }
+        if length <= PIECES {
+            return Ok(0);
+        }
+        self.rows(tag, input, 1, Some(length - input.len()))?;
+        Ok(input.len())
+    }
+
+    /// Passes row frames on, if they may. `missing`: the last frame goes on for so many bytes.
+    fn rows(&mut self, tag: u8, frames: &[u8], count: u64, missing: Option<usize>) -> Result<(), End> {
+        self.ledger.reply(tag)?;
+        let Some(head) = self.ledger.head_mut() else { return Ok(()) };
+        let swallow = head.swallow;
+        if matches!(head.payload, Work::Probe) {
+            return self.probe_rows(frames);
+        }
+        let Some(run) = current(&mut head.payload) else {
+            return Err(Fatal::protocol("the server sent rows of nothing").incident("rows without a statement").into());
+        };
+        if tag == b'D' && !run.guarded {
+            return Err(Fatal::protocol("the server sent rows that it did not describe")
+                .incident("rows without a description")
+                .into());
+        }
+        let mut pass = !swallow && run.cut.is_none();
+        if pass && !run.touched.grants.is_empty() {
+            pass = self.rows_under_grants(frames, count)?;
+        } else if pass {
+            run.rows += count;
+            run.bytes += frames.len() as u64;
+            self.client.output.push(frames);
+        }
+        if let Some(left) = missing {
+            self.streaming = Some(Streaming { left, pass });
+        }
+        Ok(())
+    }
+
+    /// Rows that pass under grants: none after one of these has ended, and no more than their
+    /// limits allow. False: not all of them passed, and none will from here on.
+    fn rows_under_grants(&mut self, frames: &[u8], count: u64) -> Result<bool, End> {
+        let Some(run) = self.ledger.head_mut().and_then(|head| current(&mut head.payload)) else { return Ok(false) };
+        let live = &self.shared.live;
+        if !run.touched.grants.iter().all(|grant| live.is_live(*grant)) {
+            self.cut_off_ended();
+            return Ok(false);
+        }
+        let allowed = live.take_rows(&run.touched.grants, count).unwrap_or(0);
+        let passing = if allowed < count { first(frames, allowed) } else { frames };
+        run.rows += allowed;
+        run.bytes += passing.len() as u64;
+        self.client.output.push_rows(passing);
+        if allowed == count {
+            return Ok(true);
+        }
+        // They were paid for: what follows is what is dropped.
+        self.client.output.settle();
+        let grant = run.touched.grants.first().copied().unwrap_or_default();
+        let cut = self.used_up(grant);
+        self.cut_off_head_for(cut);
+        Ok(false)
+    }
+
+    fn probe_rows(&mut self, mut frames: &[u8]) -> Result<(), End> {
+        while let Ok(Some(header)) = frame::next(frames, frame::MAX_BACKEND) {
+            let row = DataRow::parse(header.body(frames)).map_err(|_| self.protocol("malformed DataRow"))?;
+            let values = row.values().map(|value| value.map(|value| String::from_utf8_lossy(value).into_owned())).collect();
+            if !self.state.row(values) {
+                return Err(Fatal::new("54000", "too many temporary tables in this session").into());
+            }
+            frames = frames.get(header.len..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn server_frame(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
+        match self.ledger.reply(tag)? {
+            Reply::Asynchronous => self.asynchronous(tag, frame),
+            Reply::Within => self.within(tag, frame),
+            Reply::Last => self.last(tag, frame),
+            Reply::Error => self.error(frame),
+        }
+    }
+
+    fn asynchronous(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
+        let head = self.ledger.head_mut();
+        match tag {
+            b'S' => {
+                let (name, value) =
+                    backend::parameter_status(body(frame)).map_err(|_| self.protocol("malformed ParameterStatus"))?;
+                self.pinned(name, value)?;
+                self.client.output.push(frame);
+            }
+            b'N' => {
+                if head.as_ref().is_some_and(|head| head.swallow) {
+                    return Ok(());
+                }
+                let mut notice =
+                    Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed NoticeResponse"))?;
+                let head = self.ledger.head_mut();
+                let assembled = head.as_ref().and_then(|head| assembled(&head.payload)).cloned();
+                let catalogue = self.basis.catalogue.clone();
+                let withhold = head
+                    .and_then(|head| current(&mut head.payload))
+                    .is_some_and(|run| run.withholds_diagnostics(&catalogue));
+                Passing { assembled: assembled.as_deref(), withhold }.apply(&mut notice);
+                notice.write_notice(self.client.output.building());
+            }
+            _ => self.notification(frame),
+        }
+        Ok(())
+    }
+
+    /// A NotificationResponse. A client knows its own notifications by the process id, and knows
+    /// only the one that we told it.
+    fn notification(&mut self, frame: &[u8]) {
+        let own = self.upstream_cancel.as_ref().map(pgwarrant_wire::upstream::CancelTarget::pid);
+        match (frame.get(..HEADER), frame.get(HEADER..HEADER + 4), frame.get(HEADER + 4..)) {
+            (Some(header), Some(pid), Some(rest)) if own.is_some_and(|own| own.to_be_bytes() == *pid) => {
+                self.client.output.push(header);
+                self.client.output.push(&self.pid.to_be_bytes());
+                self.client.output.push(rest);
+            }
+            _ => self.client.output.push(frame),
+        }
+    }
+
+    /// Settings by which our lexer reads as the server's does: they were set at start-up, and what
+    /// changes them is refused. Should one change nevertheless, nothing can be trusted any more.
+    fn pinned(&mut self, name: &str, value: &str) -> Result<(), End> {
+        let ok = match name {
+            "standard_conforming_strings" => value == "on",
+            "client_encoding" => value == "UTF8",
+            // Reported since PostgreSQL 18.
+            "search_path" => {
+                self.state.stale = true;
+                true
+            }
+            _ => true,
+        };
+        if ok {
+            return Ok(());
+        }
+        Err(Fatal::new("42501", format!("parameter \"{name}\" must not be changed through pgwarrant"))
+            .incident(format!("{name} became {value}"))
+            .into())
+    }
+
+    /// One of several replies for the head.
+    fn within(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
+        if tag == b'T' {
+            self.guard_run(frame)?;
+        }
+        let Some(head) = self.ledger.head_mut() else { return Ok(()) };
+        let swallow = head.swallow;
+        match (&mut head.payload, tag) {
+            (Work::Query(_), b'C' | b'I') => return self.statement_over(tag, frame),
+            (Work::Query(_) | Work::Execute(_), b'H' | b'G') => {
+                if let Some(run) = current(&mut head.payload) {
+                    run.guarded = true;
+                }
+            }
+            _ => {}
+        }
+        let cut = current(&mut head.payload).is_some_and(|run| run.cut.is_some());
+        if !swallow && !(cut && tag == b'c') {
+            self.client.output.push(frame);
+        }
+        Ok(())
+    }
+
+    /// A statement of a Query message is over.
+    fn statement_over(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
+        let Some(head) = self.ledger.head_mut() else { return Ok(()) };
+        let swallow = head.swallow;
+        let Work::Query(query) = &mut head.payload else { return Ok(()) };
+        let Some(run) = query.runs.pop_front() else {
+            // An empty query has no statements.
+            self.client.output.push(frame);
+            return Ok(());
+        };
+        let more = !query.runs.is_empty();
+        if run.cut.is_some() {
+            self.completed_before_cut(&run, more)?;
+            if let Some(Entry { payload: Work::Query(query), .. }) = self.ledger.head_mut() {
+                query.failed = true;
+            }
+            return Ok(());
+        }
+        self.completed(&run, tag, frame);
+        if !swallow {
+            self.mask_notice(&run);
+            self.client.output.push(frame);
+        }
+        self.client.output.settle();
+        self.record_outcome(&run, None);
+        Ok(())
+    }
+
+    /// A statement has run: what it changed is decided.
+    fn completed(&mut self, run: &Run, tag: u8, frame: &[u8]) {
+        if tag == b'C' {
+            self.state.completed(body(frame));
+        }
+        self.decide(&run.changes, run.sequence, true);
+    }
+
+    /// The last reply for the head.
+    fn last(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
+        let Some(mut entry) = self.ledger.pop() else { return Ok(()) };
+        let sequence = entry.sequence;
+        match &mut entry.payload {
+            Work::Describe { prepared, touched } => {
+                if tag == b'T' {
+                    self.guard(frame, &touched.plain)?;
+                }
+                if let Some(prepared) = prepared {
+                    prepared.set_guarded(self.basis.catalogue.version);
+                }
+            }
+            Work::Execute(run) => {
+                if run.cut.is_some() {
+                    let more = self.ledger.head().is_some_and(|next| next.kind != Kind::Sync);
+                    self.completed_before_cut(run, more)?;
+                    if self.ledger.head().is_none() {
+                        self.ledger.skip_to_sync();
+                    }
+                    return Ok(());
+                }
+                self.completed(run, tag, frame);
+                if !entry.swallow && tag == b'C' {
+                    self.mask_notice(run);
+                }
+                self.client.output.settle();
+                self.record_outcome(run, None);
+            }
+            Work::Probe if tag == b'C' => self.state.answered(),
+            _ if tag == b'Z' => {
+                let last = match &entry.payload {
+                    Work::Query(query) => query.last,
+                    _ => sequence,
+                };
+                self.ready(frame, last)?;
+            }
+            _ => {
+                for (change, sequence) in changes(&entry) {
+                    self.decide(&[change], sequence, true);
+                }
+            }
+        }
+        if !entry.swallow {
+            self.client.output.push(frame);
+        }
+        Ok(())
+    }
+
+    fn ready(&mut self, frame: &[u8], sequence: u64) -> Result<(), End> {
+        let Some(status @ (b'I' | b'T' | b'E')) = body(frame).first().copied() else {
+            return Err(self.protocol("malformed ReadyForQuery"));
+        };
+        if self.state.ready(status) {
+            self.refresh_due = true;
+        }
+        if status == b'I' {
+            self.portals.expire(sequence, |portal| !portal.hold);
+        }
+        Ok(())
+    }
+
+    /// The wire guard, on the description of what the head returns.
+    fn guard_run(&mut self, frame: &[u8]) -> Result<(), End> {
+        let Some(run) = self.ledger.head_mut().and_then(|head| current(&mut head.payload)) else {
+            return Err(self.protocol("the server described the result of nothing"));
+        };
+        run.guarded = true;
+        let touched = run.touched.clone();
+        self.guard(frame, &touched.plain)
+    }
+
+    fn guard(&mut self, frame: &[u8], plain: &std::collections::HashSet<ColumnId>) -> Result<(), End> {
+        let description =
+            RowDescription::parse(body(frame)).map_err(|_| self.protocol("malformed RowDescription"))?;
+        let sources = description.fields().map(|field| ColumnId { relation: field.table, attnum: field.attnum });
+        let catalogue = self.database.catalogue();
+        let breaches = guard::breaches(sources, &catalogue, plain);
+        if breaches.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = breaches.iter().map(|column| guard::name(&catalogue, *column)).collect();
+        Err(Fatal::new("42501", "the result holds protected columns that were not meant to pass")
+            .detail("Nothing of it was sent, and the incident was recorded.")
+            .hint("Write the statement in a simpler form, and report it to whoever runs the proxy.")
+            .incident(format!("wire guard: {}", names.join(", ")))
+            .into())
+    }
+
+    /// The head has failed.
+    fn error(&mut self, frame: &[u8]) -> Result<(), End> {
+        let error = Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed ErrorResponse"))?;
+        if matches!(error.severity(), Some(Severity::Fatal | Severity::Panic)) {
+            self.client.output.push(frame);
+            return Err(End::Server);
+        }
+        let mut failed = self.ledger.fail()?;
+        if failed.is_empty() {
+            self.query_failed(error)?;
+            return Ok(());
+        }
+        for entry in failed.iter().rev() {
+            for (change, sequence) in changes(entry) {
+                self.decide(&[change], sequence, false);
+            }
+        }
+        let first = failed.remove(0);
+        if let Work::Parse { name, .. } = &first.payload
+            && name.is_empty()
+        {
+            // The server drops the old unnamed statement before it looks at the new one.
+            self.statements.change("", first.sequence, None);
+            self.statements.accepted("", first.sequence);
+        }
+        let assembled = assembled(&first.payload).cloned();
+        let run = match &first.payload {
+            Work::Parse { run, .. } | Work::Execute(run) | Work::Bind { run: Some(run), .. } => Some(&**run),
+            _ => None,
+        };
+        self.fail(run, assembled.as_deref(), error);
+        self.client.output.settle();
+        Ok(())
+    }
+
+    fn query_failed(&mut self, error: Diagnostic<'_>) -> Result<(), End> {
+        let Some(head) = self.ledger.head_mut() else { return Ok(()) };
+        let swallow = head.swallow;
+        let Work::Query(query) = &mut head.payload else { return Ok(()) };
+        let already = std::mem::replace(&mut query.failed, true);
+        let mut runs = std::mem::take(&mut query.runs);
+        let assembled = query.assembled.clone();
+        for run in runs.iter().rev() {
+            self.decide(&run.changes, run.sequence, false);
+        }
+        let run = runs.pop_front();
+        // After a cut-off the client has been told already.
+        if !swallow && !already {
+            self.fail(run.as_ref(), assembled.as_deref(), error);
+        }
+        self.client.output.settle();
+        Ok(())
+    }
+
+    /// Tells the client of an error: in our words if it is ours, in the server's otherwise.
+    fn fail(&mut self, run: Option<&Run>, assembled: Option<&Assembled>, mut error: Diagnostic<'_>) {
+        if let Some(run) = run {
+            if let Some(cut) = run.cut.clone() {
+                self.tell_cut_off(run, &cut);
+                return;
+            }
+            if let Some(refused) = run.refused.as_ref().filter(|refused| refused.nonce.is_in(error.message())) {
+                diagnostics::refusal(&refused.refusal, &run.analysed.text, self.client.output.building());
+                self.record_refusal(run, &refused.refusal);
+                return;
+            }
+        }
+        let catalogue = self.basis.catalogue.clone();
+        let withhold = run.is_some_and(|run| run.withholds_diagnostics(&catalogue));
+        Passing { assembled, withhold }.apply(&mut error);
+        error.write_error(self.client.output.building());
+        if let Some(run) = run {
+            let sqlstate = error.sqlstate();
+            self.record_outcome(run, Some((sqlstate, sqlstate_class(sqlstate))));
+        }
+    }
+}
+
+/// So many frames at the front of whole ones.
+fn first(frames: &[u8], count: u64) -> &[u8] {
+    let mut end = 0;
+    for _ in 0..count {
+        let rest = frames.get(end..).unwrap_or_default();
+        let Ok(Some(frame)) = frame::next(rest, frame::MAX_BACKEND) else { break };
+        end += frame.len;
+    }
+    frames.get(..end).unwrap_or_default()
+}
+
+/// The statement that a payload is running.
+pub fn current(work: &mut Work) -> Option<&mut Run> {
+    match work {
+        Work::Query(query) => query.current(),
+        Work::Execute(run) => Some(run),
+        _ => None,
+    }
+}
+
+fn assembled(work: &Work) -> Option<&Arc<Assembled>> {
+    match work {
+        Work::Query(query) => query.assembled.as_ref(),
+        Work::Parse { assembled, .. } => Some(assembled),
+        Work::Bind { assembled, .. } => assembled.as_ref(),
+        Work::Execute(run) => run.assembled.as_ref(),
+        _ => None,
+    }
+}
+
+/// For the record, which must not quote a row.
+fn sqlstate_class(sqlstate: &str) -> &'static str {
+    match sqlstate.get(..2) {
+        Some("22") => "data exception",
+        Some("23") => "integrity constraint violation",
+        Some("25") => "invalid transaction state",
+        Some("26" | "34") => "no such statement or cursor",
+        Some("40") => "transaction rollback",
+        Some("42") => "syntax error or access rule violation",
+        Some("53" | "54") => "insufficient resources or limit exceeded",
+        Some("57") => "operator intervention",
+        Some("P0") => "raised by a function",
+        _ => "error of the server",
+    }
+}
+
+/// Is nothing lost when what this entry stands for is cancelled?
+pub fn is_idle_work(work: &Work) -> bool {
+    match work {
+        Work::Query(query) => query.runs.iter().all(only_reads),
+        Work::Execute(run) => only_reads(run),
+        _ => true,
+    }
+}
+
+/// Statements after which it makes no difference whether they ran or were cancelled.
+pub fn only_reads(run: &Run) -> bool {
+    matches!(run.class(), Class::Select | Class::Explain | Class::Fetch | Class::Show | Class::CopyTo)
+        && !run.effects().iter().any(|effect| matches!(effect, Effect::SessionState | Effect::Ddl))
+}

@@ -1,0 +1,266 @@
+//! Listening, limits, and what all sessions share.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use pgwarrant_audit::{Decision, Kind, Record, Trail};
+use pgwarrant_grants::{Event, Live};
+use pgwarrant_wire::stream::Socket;
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::cache::Cache;
+use crate::database::Database;
+use crate::error::Error;
+use crate::login;
+use crate::notices;
+use crate::registry::{Message, Registry};
+use crate::settings::Settings;
+
+/// Analysis recurses as deep as its limits on nesting allow; a thread's default stack is too small
+/// for that.
+const STACK: usize = 64 << 20;
+/// How long sessions may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What all sessions share.
+pub struct Shared {
+    pub settings: Settings,
+    pub live: Live,
+    pub trail: Trail,
+    pub databases: HashMap<String, Arc<Database>>,
+    pub registry: Arc<Registry>,
+    pub cancels: pgwarrant_wire::cancel::Registry<mpsc::Sender<Message>>,
+    pub credentials: login::Credentials,
+}
+
+/// Runs the proxy until `shutdown` is over. `listening` is told the addresses once clients can
+/// connect.
+///
+/// # Errors
+/// An address is taken, a schema cannot be read, or the system refuses threads.
+pub async fn serve(
+    settings: Settings,
+    live: Live,
+    trail: Trail,
+    listening: oneshot::Sender<Vec<SocketAddr>>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let (stop, stopping) = watch::channel(false);
+    let keeper = Keeper::start(&settings, stopping.clone()).await?;
+    let credentials = login::Credentials::new(&settings)?;
+    let shared = Arc::new(Shared {
+        databases: keeper.databases,
+        live,
+        trail: trail.clone(),
+        registry: Arc::default(),
+        cancels: pgwarrant_wire::cancel::Registry::default(),
+        credentials,
+        settings,
+    });
+    let mut addresses = Vec::new();
+    let mut listeners: Vec<Vec<std::net::TcpListener>> = Vec::new();
+    for thread in 0..shared.settings.threads.max(1) {
+        let mut own = Vec::new();
+        for (index, address) in shared.settings.listen.iter().enumerate() {
+            let bound = addresses.get(index).copied().unwrap_or(*address);
+            let failed = |source| Error::Listen { address: bound, source };
+            if thread == 0 && bound.port() != 0 {
+                // SO_REUSEPORT would let two proxies share an address and nobody notice.
+                drop(std::net::TcpListener::bind(bound).map_err(failed)?);
+            }
+            let listener = pgwarrant_wire::listen::tcp(bound).map_err(failed)?;
+            if thread == 0 {
+                addresses.push(listener.local_addr().map_err(failed)?);
+            }
+            own.push(listener.into_std().map_err(failed)?);
+        }
+        listeners.push(own);
+    }
+    let mut threads = Vec::new();
+    for (number, own) in listeners.into_iter().enumerate() {
+        let (shared, stopping) = (shared.clone(), stopping.clone());
+        let run = move || work(shared, own, stopping);
+        let thread = std::thread::Builder::new().name(format!("sessions-{number}")).stack_size(STACK).spawn(run);
+        threads.push(thread.map_err(Error::Thread)?);
+    }
+    let mut started = Record::new(Kind::Start, Decision::Allowed, pgwarrant_audit::record::now());
+    started.note = Some(format!("listening on {}", addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")));
+    // A trail that takes nothing refuses every statement; that is said there.
+    let _ = trail.append(started).await;
+    let _ = listening.send(addresses);
+    let events = follow_grants(shared.clone());
+    tokio::select! {
+        () = shutdown => {}
+        () = events => {}
+    }
+    shared.registry.shut_down().await;
+    stop.send_replace(true);
+    let joined = tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a session thread panicked");
+            }
+        }
+    });
+    let _ = joined.await;
+    let stopped = Record::new(Kind::Stop, Decision::Allowed, pgwarrant_audit::record::now());
+    let _ = trail.append(stopped).await;
+    Ok(())
+}
+
+/// The thread that reads the schemas.
+struct Keeper {
+    databases: HashMap<String, Arc<Database>>,
+}
+
+impl Keeper {
+    /// Reads every schema for the first time, then goes on looking.
+    async fn start(settings: &Settings, mut stopping: watch::Receiver<bool>) -> Result<Self, Error> {
+        let (ready, opened) = oneshot::channel();
+        let (databases, labels) = (settings.databases.clone(), settings.labels.clone());
+        let trusted = settings.trusted_functions.clone();
+        let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(Error::Thread(error)));
+                    return;
+                }
+            };
+            runtime.block_on(async move {
+                let mut known = HashMap::new();
+                for settings in databases {
+                    match Database::open(settings, labels.clone(), trusted.clone()).await {
+                        Ok((database, loader)) => {
+                            known.insert(database.settings.name.clone(), database);
+                            tokio::spawn(loader.keep());
+                        }
+                        Err(error) => {
+                            let _ = ready.send(Err(error));
+                            return;
+                        }
+                    }
+                }
+                let _ = ready.send(Ok(known));
+                // An error means that the proxy is gone.
+                let _ = stopping.wait_for(|stop| *stop).await;
+            });
+        };
+        std::thread::Builder::new().name("catalogue".to_owned()).stack_size(STACK).spawn(run).map_err(Error::Thread)?;
+        let gone = || Error::Thread(std::io::Error::other("the thread that reads the schemas has ended"));
+        Ok(Self { databases: opened.await.unwrap_or_else(|_| Err(gone()))? })
+    }
+}
+
+/// One thread of sessions.
+fn work(shared: Arc<Shared>, listeners: Vec<std::net::TcpListener>, mut stopping: watch::Receiver<bool>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "a session thread could not start");
+            return;
+        }
+    };
+    let cache = Arc::new(Cache::new(shared.settings.limits.cache));
+    runtime.block_on(async move {
+        for listener in listeners {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    tokio::spawn(accept(shared.clone(), cache.clone(), listener));
+                }
+                Err(error) => tracing::error!(%error, "a listener could not start"),
+            }
+        }
+        let _ = stopping.wait_for(|stop| *stop).await;
+        let gone = async {
+            while !shared.registry.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, gone).await;
+    });
+}
+
+async fn accept(shared: Arc<Shared>, cache: Arc<Cache>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                tokio::spawn(contained(shared.clone(), cache.clone(), stream, peer));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: others will be given back.
+                tracing::error!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// One connection; a panic in it ends it alone.
+async fn contained(shared: Arc<Shared>, cache: Arc<Cache>, stream: tokio::net::TcpStream, peer: SocketAddr) {
+    let socket = match Socket::tcp(stream) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::debug!(%error, "a connection broke at once");
+            return;
+        }
+    };
+    let trail = shared.trail.clone();
+    let mut session = pin!(login::connection(shared, cache, socket, peer));
+    let panicked = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(context))) {
+        Ok(Poll::Ready(())) => Poll::Ready(None),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Some(panic)),
+    })
+    .await;
+    if let Some(panic) = panicked {
+        let what = said(&*panic);
+        tracing::error!(%peer, what, "a session panicked");
+        let mut record = Record::new(Kind::Incident, Decision::Incident, pgwarrant_audit::record::now());
+        record.address = peer.to_string().into();
+        record.note = Some("a session panicked and was ended".to_owned());
+        let _ = trail.append(record).await;
+    }
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("")
+}
+
+/// Tells sessions what becomes of requests and grants, and writes it into the trail.
+async fn follow_grants(shared: Arc<Shared>) {
+    let mut events = shared.live.subscribe();
+    loop {
+        let event = match events.recv().await {
+            Ok(event) => event,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "events of grants were missed");
+                shared.registry.tell_all(|| Message::GrantEnded);
+                continue;
+            }
+            Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
+        };
+        match &event {
+            Event::Ended { .. } | Event::CutOff { .. } => shared.registry.tell_all(|| Message::GrantEnded),
+            Event::Decided { request } => {
+                let notice = notices::decided(request);
+                shared.registry.tell_user(&request.by, || Message::Notice(notice.clone()));
+            }
+            Event::Requested { .. } | Event::Started { .. } => {}
+        }
+        if let Some(record) = crate::audit_trail::of_event(&event)
+            && let Err(error) = shared.trail.append(record).await
+        {
+            tracing::error!(%error, "an event of a grant could not be recorded");
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! A session: one task, one client, one upstream connection.
+//!
+//! The loop handles what has been read, then polls everything that can move at once. A message of
+//! the client that cannot be handled yet (its meaning depends on answers in flight, its audit
+//! record is not durable yet) stays at the front of the input and is handled again, from the start,
+//! once that is over: see [`Hold`]. What was done for it already is kept in [`Front`].
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Buf;
+use pgwarrant_sql::{Refusal, Touched};
+use tokio::sync::mpsc;
+
+use crate::cache::{Analysed, Basis, Cache};
+use crate::database::Database;
+use crate::error::{End, Fatal};
+use crate::identity::Identity;
+use crate::ledger::{Ledger, Sequence};
+use crate::names::Names;
+use crate::prepared::{Portal, Prepared};
+use crate::pump::{HIGH_WATER, Side};
+use crate::registry::Message;
+use crate::server::Shared;
+use crate::state::State;
+use crate::work::Work;
+
+/// Something that is awaited outside of the two sockets.
+pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why the client's next message is not handled yet.
+pub enum Hold {
+    Nothing,
+    /// Until everything in flight has been answered.
+    Drain,
+    /// Until this is over.
+    Wait(Waiting<Waited>),
+}
+
+/// What a hold has brought.
+pub enum Waited {
+    Refreshed,
+    /// The numbers of the audit records that are durable now, or why they are not.
+    Durable(Vec<(usize, Arc<Touched>, Result<u64, Refusal>)>),
+    /// What the console calls of the message said, in the order of the text.
+    Acted(VecDeque<Result<String, Refusal>>),
+}
+
+/// What was done already for the message at the front of the input.
+#[derive(Default)]
+pub struct Front {
+    /// The catalogue was refreshed because a name was not found.
+    pub refreshed: bool,
+    /// Durable audit records: for which statement, touching what, which number.
+    pub intents: HashMap<usize, (Arc<Touched>, Result<u64, Refusal>)>,
+    pub acted: Option<VecDeque<Result<String, Refusal>>>,
+}
+
+/// A frame that is too large to be held whole, on its way to the client.
+pub struct Streaming {
+    pub left: usize,
+    /// The client gets the rest of it; otherwise it is dropped.
+    pub pass: bool,
+}
+
+/// What handling a message came to.
+pub enum Step {
+    /// It was handled; so many bytes of the input are done with.
+    Consumed(usize),
+    /// There is not enough input yet.
+    Incomplete,
+    /// It must wait, see [`Hold`].
+    Held,
+}
+
+pub struct Session {
+    pub shared: Arc<Shared>,
+    pub database: Arc<Database>,
+    pub identity: Arc<Identity>,
+    pub cache: Arc<Cache>,
+    pub client: Side,
+    pub upstream: Side,
+    pub ledger: Ledger<Work>,
+    /// Where the scope of the next message began: see [`crate::names`].
+    pub scope: Sequence,
+    pub statements: Names<Prepared>,
+    pub portals: Names<Portal>,
+    pub state: State,
+    /// The basis of the last analysis.
+    pub basis: Basis,
+    /// The version of the user's grants that it was made of.
+    pub grants_version: u64,
+    pub hold: Hold,
+    pub front: Front,
+    /// DDL was run and is over: the catalogue must be read again before the next analysis.
+    pub refresh_due: bool,
+    /// Has anything been sent since that will make the server answer what is in flight?
+    pub unflushed: bool,
+    /// Something in flight may use a grant.
+    pub grants_in_flight: bool,
+    /// A CancelRequest is on its way; nothing may be sent until it has arrived.
+    pub cancelling: Option<Waiting<()>>,
+    pub streaming: Option<Streaming>,
+    /// So many bytes of a large CopyData frame of the client are still to come.
+    pub client_data: usize,
+    /// The process id that the client was told.
+    pub pid: u32,
+    /// What a CancelRequest for the upstream connection takes.
+    pub upstream_cancel: Option<pgwarrant_wire::upstream::CancelTarget>,
+    pub messages: mpsc::Receiver<Message>,
+    /// Statement shapes whose masked columns were named in a notice.
+    pub noticed: HashSet<u64>,
+    /// NOTICEs that wait for a frame boundary.
+    pub notices: VecDeque<Vec<u8>>,
+    pub trail: crate::audit_trail::Pending,
+}
+
+impl Session {
+    /// Runs until the session is over; says why.
+    pub async fn run(&mut self) -> End {
+        loop {
+            if let Err(end) = self.work() {
+                return end;
+            }
+            if let Err(end) = poll_fn(|context| self.poll(context)).await {
+                return end;
+            }
+        }
+    }
+
+    /// Handles all input that can be handled.
+    fn work(&mut self) -> Result<(), End> {
+        self.server_input()?;
+        self.client_input()?;
+        self.deliver_notices();
+        if self.ledger.is_empty() {
+            self.grants_in_flight = false;
+        }
+        // What the client sent before it closed its half is still done, as the server would.
+        if self.client.ended && !self.is_held() && !self.upstream.output.is_full() {
+            return Err(End::Client);
+        }
+        Ok(())
+    }
+
+    fn client_input(&mut self) -> Result<(), End> {
+        loop {
+            if self.client.input.is_empty() || self.is_held() || self.upstream.output.is_full() {
+                return Ok(());
+            }
+            let mut input = std::mem::take(&mut self.client.input);
+            let step = self.client_message(&input);
+            if let Ok(Step::Consumed(count)) = step {
+                input.advance(count);
+            }
+            self.client.input = input;
+            match step? {
+                Step::Consumed(_) => self.front = Front::default(),
+                Step::Incomplete | Step::Held => return Ok(()),
+            }
+        }
+    }
+
+    fn server_input(&mut self) -> Result<(), End> {
+        let mut input = std::mem::take(&mut self.upstream.input);
+        let result = loop {
+            if input.is_empty() || self.client.output.is_full() {
+                break Ok(());
+            }
+            match self.server_message(&input) {
+                Ok(0) => break Ok(()),
+                Ok(count) => input.advance(count),
+                Err(end) => break Err(end),
+            }
+        };
+        self.upstream.input = input;
+        result
+    }
+
+    /// Must the client's next message wait?
+    fn is_held(&mut self) -> bool {
+        if matches!(self.hold, Hold::Drain) && self.ledger.is_empty() {
+            self.hold = Hold::Nothing;
+        }
+        !matches!(self.hold, Hold::Nothing) || self.cancelling.is_some() || self.trail.is_full()
+    }
+
+    /// Holds the client's message until what is in flight has been answered, and sees to it that
+    /// the server answers.
+    pub fn drain(&mut self) -> Step {
+        if self.unflushed {
+            pgwarrant_wire::frontend::build::flush(self.upstream.output.building());
+            self.unflushed = false;
+        }
+        self.hold = Hold::Drain;
+        Step::Held
+    }
+
+    pub fn wait(&mut self, waiting: Waiting<Waited>) -> Step {
+        self.hold = Hold::Wait(waiting);
+        Step::Held
+    }
+
+    /// Moves whatever can be moved. Ready: there is something to handle.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let mut moved = false;
+        while let Poll::Ready(message) = self.messages.poll_recv(context) {
+            match message {
+                Some(message) => self.message(message)?,
+                None => return Poll::Ready(Err(shutdown().into())),
+            }
+            moved = true;
+        }
+        self.cut_off_ended();
+        if self.upstream.wants_write()
+            && let Poll::Ready(Err(error)) = self.upstream.poll_write(context)
+        {
+            // What the server said before it closed is still to be read.
+            if self.upstream.ended {
+                return Poll::Ready(Err(error.into()));
+            }
+        }
+        if self.client.wants_write() {
+            let full = self.client.output.is_full();
+            match self.client.poll_write(context) {
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Client)),
+                Poll::Ready(Ok(())) | Poll::Pending => moved |= full && !self.client.output.is_full(),
+            }
+        }
+        if !self.upstream.ended && !self.client.output.is_full() {
+            match self.upstream.poll_read(context) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.upstream_gone())),
+                Poll::Ready(Ok(_)) => moved = true,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(self.upstream_gone())),
+                Poll::Pending => {}
+            }
+        }
+        if !self.client.ended && !self.upstream.output.is_full() && self.client_may_be_read() {
+            match self.client.poll_read(context) {
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Client)),
+                Poll::Ready(Ok(_)) => moved = true,
+                Poll::Pending => {}
+            }
+        }
+        if let Hold::Wait(waiting) = &mut self.hold
+            && let Poll::Ready(waited) = waiting.as_mut().poll(context)
+        {
+            self.hold = Hold::Nothing;
+            self.waited(waited);
+            moved = true;
+        }
+        if let Some(cancelling) = &mut self.cancelling
+            && cancelling.as_mut().poll(context).is_ready()
+        {
+            self.cancelling = None;
+            moved = true;
+        }
+        moved |= self.trail.poll(context)?;
+        if moved { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// While a message is held, as much as that is read ahead, to notice a client that goes away.
+    fn client_may_be_read(&self) -> bool {
+        let held = !matches!(self.hold, Hold::Nothing) || self.cancelling.is_some();
+        !held || self.client.input.len() < HIGH_WATER
+    }
+
+    fn waited(&mut self, waited: Waited) {
+        match waited {
+            Waited::Refreshed => {}
+            Waited::Durable(intents) => {
+                for (index, touched, number) in intents {
+                    self.front.intents.insert(index, (touched, number));
+                }
+            }
+            Waited::Acted(answers) => self.front.acted = Some(answers),
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Result<(), End> {
+        match message {
+            Message::Notice(frame) => {
+                if self.notices.len() < 100 {
+                    self.notices.push_back(frame);
+                }
+                self.deliver_notices();
+            }
+            // The grants of what is in flight are looked at in any case.
+            Message::GrantEnded => {}
+            Message::Cancel => self.cancel_for_client(),
+            Message::Shutdown => return Err(shutdown().into()),
+        }
+        Ok(())
+    }
+
+    /// Between frames only: never while a large one is half way through.
+    fn deliver_notices(&mut self) {
+        if self.streaming.is_none() && !self.client.output.is_full() {
+            while let Some(frame) = self.notices.pop_front() {
+                self.client.output.push(&frame);
+            }
+        }
+    }
+
+    fn upstream_gone(&mut self) -> End {
+        Fatal::new("08006", "the database server closed the connection unexpectedly")
+            .hint("Connect again.")
+            .into()
+    }
+
+    /// Says goodbye to both sides, as far as they listen.
+    pub async fn close(&mut self, end: &End, patience: Duration) {
+        if let End::Fatal(fatal) = end {
+            // Rows that wait are not worth more than the error: none may follow a cut-off.
+            self.client.output.take_back();
+            if self.streaming.as_ref().is_none_or(|streaming| !streaming.pass) {
+                crate::diagnostics::fatal(fatal, self.client.output.building());
+            }
+        }
+        // What writes goes on to its end, as it would without us; what only reads is for nobody.
+        if !self.ledger.is_empty() && self.ledger.iter().all(|entry| crate::replies::is_idle_work(&entry.payload)) {
+            self.start_cancel();
+        }
+        pgwarrant_wire::frontend::build::terminate(self.upstream.output.building());
+        let goodbye = async {
+            let cancelling = self.cancelling.take();
+            if let Some(cancelling) = cancelling {
+                cancelling.await;
+            }
+            let (client, upstream) = (&mut self.client, &mut self.upstream);
+            poll_fn(|context| {
+                let first = client.poll_write(context).is_pending();
+                let second = upstream.poll_write(context).is_pending();
+                if first || second { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            let _ = poll_fn(|context| client.poll_shutdown(context)).await;
+            let _ = poll_fn(|context| upstream.poll_shutdown(context)).await;
+        };
+        let _ = tokio::time::timeout(patience, goodbye).await;
+    }
+
+    /// Analyses a text under the session's present basis.
+    pub fn analyse(&self, text: &str) -> Result<Analysed, Refusal> {
+        self.cache.analyse(text, &self.basis, &self.shared.settings.limits.sql, &self.database.settings.name)
+    }
+}
+
+pub fn shutdown() -> Fatal {
+    Fatal::new("57P01", "terminating connection due to administrator command")
+}

@@ -1,0 +1,140 @@
+//! What the proxy runs with: plain structs, filled by the binary.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgwarrant_catalog::Label;
+
+/// Everything that [`crate::run`] needs besides grants and audit trail.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes any free port.
+    pub listen: Vec<SocketAddr>,
+    /// TLS for clients; None: plaintext only.
+    pub tls: Option<pgwarrant_wire::accept::ServerTls>,
+    /// Which clients may go on without TLS.
+    pub plaintext: pgwarrant_wire::accept::Plaintext,
+    /// Threads that serve sessions, each with its own runtime and listeners; at least one is run.
+    pub threads: usize,
+    pub databases: Vec<Database>,
+    pub users: Vec<User>,
+    /// What the members of each group may do; the same list that [`pgwarrant_grants::Settings`] has.
+    pub groups: Vec<pgwarrant_grants::Group>,
+    pub labels: Vec<Label>,
+    /// Functions that the operator vouches for, see [`pgwarrant_catalog::BindOptions`].
+    pub trusted_functions: Vec<String>,
+    /// The key of keyed masks, set as `pgwarrant.key` in each upstream session.
+    pub mask_key: Secret,
+    /// Say in a NOTICE which columns of a result are masked, once a statement shape.
+    pub notices: bool,
+    pub limits: Limits,
+}
+
+/// A database as clients know it.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The name that clients ask for.
+    pub name: String,
+    /// Where it is. User and password come from the login.
+    pub upstream: pgwarrant_wire::upstream::Server,
+    /// Its name on that server.
+    pub upstream_database: String,
+    /// Whom sessions sign in as: the first role that names the user, else one of the user's
+    /// groups, else the first that names nobody.
+    pub roles: Vec<Role>,
+    /// How the proxy's own connection, which reads the schema, signs in.
+    pub catalogue: Login,
+    /// How often it looks for changes of the schema made behind the proxy's back.
+    pub poll: Duration,
+}
+
+/// A role of PostgreSQL, and whose sessions sign in as it.
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub login: Login,
+    pub users: Vec<String>,
+    pub groups: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub role: String,
+    pub password: Option<Secret>,
+}
+
+/// A user of the proxy.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub name: String,
+    /// A verifier in PostgreSQL's format; None: no login by password.
+    pub scram: Option<String>,
+    /// The common name of a client certificate that signs this user in.
+    pub certificate: Option<String>,
+    pub groups: Vec<String>,
+}
+
+/// Past one, a session is refused or ended with an error that says which.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From a connection's first byte to ReadyForQuery.
+    pub startup: Duration,
+    pub connections: usize,
+    pub connections_per_user: usize,
+    /// Bytes of one frontend message, CopyData excepted.
+    pub message: usize,
+    pub sql: pgwarrant_sql::Limits,
+    /// Prepared statements, portals and cursors of one session, together.
+    pub names: usize,
+    /// Bytes of the statement cache of one thread, about.
+    pub cache: usize,
+    /// How long a statement waits for a refresh of the catalogue that it depends on.
+    pub refresh: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            startup: Duration::from_secs(10),
+            connections: 1000,
+            connections_per_user: 100,
+            message: 64 << 20,
+            sql: pgwarrant_sql::Limits::default(),
+            names: 10_000,
+            cache: 16 << 20,
+            refresh: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Database {
+    /// Whom the sessions of this user sign in as.
+    pub fn login(&self, user: &str, groups: &[String]) -> Option<&Login> {
+        let named = |role: &&Role| role.users.iter().any(|name| name == user);
+        let grouped = |role: &&Role| role.groups.iter().any(|group| groups.contains(group));
+        let default = |role: &&Role| role.users.is_empty() && role.groups.is_empty();
+        let role = self.roles.iter().find(named);
+        let role = role.or_else(|| self.roles.iter().find(grouped)).or_else(|| self.roles.iter().find(default));
+        role.map(|role| &role.login)
+    }
+}
+
+/// A text that must not be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}

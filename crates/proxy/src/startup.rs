@@ -1,0 +1,173 @@
+//! Which start-up parameters of a client go on to the server, and which are ours.
+
+use crate::error::Fatal;
+
+/// Settings that an analysis relies on, or that say who somebody is. They are settled at start-up
+/// and not the client's to choose.
+const FIXED: [&str; 4] = ["standard_conforming_strings", "client_encoding", "role", "session_authorization"];
+/// Parameters of the protocol itself.
+const PROTOCOL: [&str; 4] = ["user", "database", "options", "replication"];
+
+/// The client's settings that go on, in order, as (name, value).
+pub fn settings<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> Result<Vec<(String, String)>, Fatal> {
+    let mut passed = Vec::new();
+    for (name, value) in parameters {
+        match name {
+            "options" => {
+                for (name, value) in options(value)? {
+                    add(&mut passed, name, value)?;
+                }
+            }
+            "replication" => {
+                if !matches!(value, "false" | "off" | "no" | "0") {
+                    return Err(Fatal::new("0A000", "replication connections are not available through pgwarrant")
+                        .hint("Connect to the database server itself."));
+                }
+            }
+            _ if PROTOCOL.contains(&name) || name.starts_with("_pq_.") => {}
+            _ => add(&mut passed, name.to_owned(), value.to_owned())?,
+        }
+    }
+    Ok(passed)
+}
+
+fn add(passed: &mut Vec<(String, String)>, name: String, value: String) -> Result<(), Fatal> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("pgwarrant.") || lower == "pgwarrant" {
+        return Err(not_yours(&name));
+    }
+    if !FIXED.contains(&lower.as_str()) {
+        passed.push((name, value));
+        return Ok(());
+    }
+    let plain: String = value.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    match (lower.as_str(), plain.as_str()) {
+        ("standard_conforming_strings", "on" | "true" | "yes" | "1") => Ok(()),
+        // What psql sends in the locale C; what it takes for ASCII passes as it is.
+        ("client_encoding", "utf8" | "unicode" | "sqlascii") => Ok(()),
+        ("client_encoding", _) => Err(Fatal::new("22023", format!("client_encoding \"{value}\" is not available through pgwarrant"))
+            .hint("Use UTF8, for example with PGCLIENTENCODING=UTF8.")),
+        ("role", "none") => Ok(()),
+        _ => Err(not_yours(&name)),
+    }
+}
+
+fn not_yours(name: &str) -> Fatal {
+    Fatal::new("42501", format!("parameter \"{name}\" cannot be set at connection start through pgwarrant"))
+        .hint("Leave it out.")
+}
+
+/// Splits the parameter `options` as PostgreSQL does (`pg_split_opts`), and reads the `-c` and `--`
+/// switches in it (`process_postgres_switches`); others are refused.
+fn options(text: &str) -> Result<Vec<(String, String)>, Fatal> {
+    let mut settings = Vec::new();
+    let mut words = split(text).into_iter();
+    while let Some(word) = words.next() {
+        let assignment = if word == "-c" {
+            words.next().ok_or_else(|| invalid(&word))?
+        } else if let Some(rest) = word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+            rest.to_owned()
+        } else {
+            return Err(invalid(&word));
+        };
+        let (name, value) = assignment.split_once('=').ok_or_else(|| invalid(&assignment))?;
+        settings.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(settings)
+}
+
+fn invalid(word: &str) -> Fatal {
+    Fatal::new("42601", format!("invalid command-line argument for server process: {word}"))
+        .hint("Only -c name=value and --name=value are available through pgwarrant.")
+}
+
+fn split(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => words.extend(word.take()),
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// What the server gets: the client's settings, then ours.
+pub fn parameters(passed: &[(String, String)], key: &str) -> Vec<(String, String)> {
+    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut parameters = passed.to_vec();
+    parameters.push(own("client_encoding", "UTF8"));
+    parameters.push(own("standard_conforming_strings", "on"));
+    parameters.push(own("options", &format!("-c pgwarrant.key={}", escaped(key))));
+    parameters
+}
+
+/// A value as one word of `options`.
+fn escaped(value: &str) -> String {
+    let mut word = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character == '\\' || character.is_ascii_whitespace() || character == '\u{b}' {
+            word.push('\\');
+        }
+        word.push(character);
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(parameters: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+        settings(parameters.iter().copied()).map_err(|fatal| fatal.message.into_owned())
+    }
+
+    #[test]
+    fn settings_go_on_from_parameters_and_from_options() {
+        let given = [
+            ("user", "ada"),
+            ("DateStyle", "ISO"),
+            ("options", r"-c geqo=off --statement-timeout=5s -csearch_path=a\ b,\\c"),
+            ("client_encoding", "'utf-8'"),
+            ("_pq_.x", "y"),
+        ];
+        let expected = [("DateStyle", "ISO"), ("geqo", "off"), ("statement_timeout", "5s"), ("search_path", r"a b,\c")];
+        let found = passed(&given).unwrap();
+        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_the_analysis_relies_on_is_not_the_client_s_to_choose() {
+        for refused in [
+            ("options", "-c pgwarrant.key=x"),
+            ("options", "--PGWARRANT.KEY=x"),
+            ("options", "-c standard-conforming-strings=off"),
+            ("Standard_Conforming_Strings", "off"),
+            ("options", "-c role=postgres"),
+            ("role", "postgres"),
+            ("session_authorization", "postgres"),
+            ("client_encoding", "LATIN1"),
+            ("pgwarrant.key", "x"),
+            ("options", "-c session\\_authorization=postgres"),
+            ("options", "-d 5"),
+            ("options", "-c"),
+            ("options", "-c x"),
+            ("replication", "database"),
+        ] {
+            assert!(passed(&[refused]).is_err(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_stays_one_word() {
+        let key = "a b\\c\td";
+        let parameters = parameters(&[], key);
+        let (_, value) = parameters.iter().find(|(name, _)| name == "options").unwrap();
+        assert_eq!(options(value).unwrap(), [("pgwarrant.key".to_owned(), key.to_owned())]);
+    }
+}

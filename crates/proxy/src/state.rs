@@ -1,0 +1,182 @@
+//! Session state that changes what names mean.
+//!
+//! search_path, role and temporary relations live in the server, and a client has many ways to
+//! change them: SET, `set_config`, SET LOCAL, DISCARD, CREATE TEMP TABLE, a rollback of any of
+//! these. They are not simulated here. Whatever may have changed them marks them stale, and before
+//! the next analysis the session asks the server, with a statement of its own that touches neither
+//! the unnamed statement nor the unnamed portal of the client.
+
+use std::sync::Arc;
+
+use pgwarrant_sql::{Class, Effect, SessionState};
+
+/// The name of the statement and of the portal that ask.
+pub const PROBE_NAME: &str = "pgwarrant_probe";
+
+/// One row for each fact: its kind, its place, its text. Nothing in it can be shadowed by the
+/// user's search_path.
+pub const PROBE: &str = "SELECT 'p'::pg_catalog.text, u.o, u.n::pg_catalog.text \
+     FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS u(n, o) \
+     UNION ALL SELECT 'r'::pg_catalog.text, 0::pg_catalog.int8, CURRENT_USER::pg_catalog.text \
+     UNION ALL SELECT 't'::pg_catalog.text, 0::pg_catalog.int8, c.relname::pg_catalog.text \
+     FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()";
+
+/// What is known of the server's session.
+#[derive(Debug)]
+pub struct State {
+    pub session: Arc<SessionState>,
+    /// It may no longer hold.
+    pub stale: bool,
+    /// It was changed in the transaction that is open, whose end may change it back.
+    changed_in_transaction: bool,
+    /// DDL was run in the transaction that is open.
+    ddl: bool,
+    /// The transaction status of the last ReadyForQuery: `I`, `T` or `E`; corrected by the tags of
+    /// statements that end a failed transaction.
+    pub status: u8,
+    /// What the running question has brought so far.
+    answer: Vec<(String, i64, String)>,
+}
+
+/// Rows of one answer; more temporary relations than this and the session is refused.
+const ANSWER_ROWS: usize = 100_000;
+
+impl State {
+    pub fn new(session: SessionState) -> Self {
+        Self {
+            session: Arc::new(session),
+            stale: false,
+            changed_in_transaction: false,
+            ddl: false,
+            status: b'I',
+            answer: Vec::new(),
+        }
+    }
+
+    /// A statement is about to be sent.
+    pub fn sending(&mut self, class: Class, effects: &[Effect]) {
+        if effects.iter().any(|effect| matches!(effect, Effect::SessionState | Effect::DiscardAll)) {
+            self.stale = true;
+            self.changed_in_transaction = true;
+        }
+        if effects.contains(&Effect::Ddl) {
+            self.ddl = true;
+        }
+        // ROLLBACK TO a savepoint undoes what came after it.
+        if class == Class::Transaction && self.changed_in_transaction {
+            self.stale = true;
+        }
+    }
+
+    /// A statement that ends a failed transaction, wholly or to a savepoint, has run.
+    pub fn completed(&mut self, tag: &[u8]) {
+        if self.status == b'E' && (tag.starts_with(b"ROLLBACK") || tag.starts_with(b"COMMIT")) {
+            self.status = b'T';
+        }
+    }
+
+    /// ReadyForQuery. True: DDL was run in a transaction that is over now.
+    pub fn ready(&mut self, status: u8) -> bool {
+        self.status = status;
+        if status != b'I' {
+            return false;
+        }
+        if std::mem::take(&mut self.changed_in_transaction) {
+            self.stale = true;
+        }
+        std::mem::take(&mut self.ddl)
+    }
+
+    pub fn asked(&mut self) {
+        self.answer.clear();
+    }
+
+    /// A row of the answer. False: it is not a row of ours.
+    pub fn row(&mut self, mut values: Vec<Option<String>>) -> bool {
+        let (Some(Some(text)), Some(Some(place)), Some(Some(kind)), true) =
+            (values.pop(), values.pop(), values.pop(), self.answer.len() < ANSWER_ROWS)
+        else {
+            return false;
+        };
+        let Ok(place) = place.parse() else { return false };
+        self.answer.push((kind, place, text));
+        true
+    }
+
+    pub fn answered(&mut self) {
+        self.session = Arc::new(gathered(std::mem::take(&mut self.answer)));
+        self.stale = false;
+    }
+}
+
+/// The state from the rows of [`PROBE`].
+pub fn gathered(mut rows: Vec<(String, i64, String)>) -> SessionState {
+    rows.sort();
+    let mut state = SessionState::default();
+    for (kind, _, text) in rows {
+        match kind.as_str() {
+            "p" => state.search_path.push(text),
+            "r" => state.role = text,
+            "t" => state.temp_relations.push(text),
+            _ => {}
+        }
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State::new(SessionState::default())
+    }
+
+    #[test]
+    fn an_answer_becomes_the_state_whatever_its_order() {
+        let row = |kind: &str, place, text: &str| (kind.to_owned(), place, text.to_owned());
+        let state = gathered(vec![row("t", 0, "x"), row("p", 2, "public"), row("r", 0, "app"), row("p", 1, "pg_catalog")]);
+        assert_eq!(state.search_path, ["pg_catalog", "public"]);
+        assert_eq!((state.role.as_str(), state.temp_relations), ("app", vec!["x".to_owned()]));
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_that_changed_the_state_makes_it_stale_again() {
+        let mut state = state();
+        state.sending(Class::Set, &[Effect::SessionState]);
+        assert!(state.stale);
+        state.answered();
+        state.ready(b'T');
+        assert!(!state.stale);
+        state.ready(b'I');
+        assert!(state.stale, "a rollback would have changed it back");
+    }
+
+    #[test]
+    fn a_rollback_to_a_savepoint_makes_it_stale() {
+        let mut state = state();
+        state.sending(Class::Set, &[Effect::SessionState]);
+        state.answered();
+        state.sending(Class::Transaction, &[]);
+        assert!(state.stale);
+    }
+
+    #[test]
+    fn ddl_counts_when_its_transaction_is_over() {
+        let mut state = state();
+        state.sending(Class::Ddl, &[Effect::Ddl]);
+        assert!(!state.ready(b'T'));
+        assert!(state.ready(b'I'));
+        assert!(!state.ready(b'I'));
+    }
+
+    #[test]
+    fn a_failed_transaction_is_over_when_its_rollback_has_run() {
+        let mut state = state();
+        state.ready(b'E');
+        state.completed(b"SELECT 1");
+        assert_eq!(state.status, b'E');
+        state.completed(b"ROLLBACK");
+        assert_eq!(state.status, b'T');
+    }
+}

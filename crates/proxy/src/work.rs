@@ -1,0 +1,179 @@
+//! What the session must remember of each message in flight.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pgwarrant_sql::{Class, Effect, GrantId, Statement, Touched};
+
+use crate::assemble::{Assembled, Refused};
+use crate::cache::Analysed;
+use crate::ledger::Sequence;
+use crate::prepared::Prepared;
+
+/// The payload of a ledger entry.
+#[derive(Debug)]
+pub enum Work {
+    /// A simple Query, the client's.
+    Query(Box<Query>),
+    Parse {
+        name: Box<str>,
+        /// For the error's position.
+        assembled: Arc<Assembled>,
+        /// For the record, if it fails.
+        run: Box<Run>,
+    },
+    Bind {
+        portal: Box<str>,
+        /// For the error's position.
+        assembled: Option<Arc<Assembled>>,
+        /// It was refused.
+        run: Option<Box<Run>>,
+    },
+    /// Whose result is described, for the wire guard.
+    Describe { prepared: Option<Arc<Prepared>>, touched: Arc<Touched> },
+    Execute(Box<Run>),
+    Close { statement: Option<Box<str>>, portal: Option<Box<str>> },
+    Sync,
+    /// The session's question about its own state; its rows are read.
+    Probe,
+    /// A statement that is made anew before it is used: if that fails, it is gone.
+    Anew { name: Box<str> },
+    /// Nothing to remember.
+    Nothing,
+}
+
+/// A Query message of the client.
+#[derive(Debug)]
+pub struct Query {
+    pub assembled: Option<Arc<Assembled>>,
+    /// Its statements that are not over yet.
+    pub runs: VecDeque<Run>,
+    /// The sequence of its last statement.
+    pub last: Sequence,
+    /// An error was seen: only ReadyForQuery is to come.
+    pub failed: bool,
+}
+
+impl Query {
+    pub fn current(&mut self) -> Option<&mut Run> {
+        if self.failed { None } else { self.runs.front_mut() }
+    }
+}
+
+/// A change of what a name stands for, decided when the statement that makes it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Statement(Box<str>),
+    Portal(Box<str>),
+}
+
+/// One statement on its way.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub analysed: Analysed,
+    pub index: usize,
+    /// What it touches; for EXECUTE, FETCH and portals with what they run added.
+    pub touched: Arc<Touched>,
+    pub refused: Option<Refused>,
+    /// The audit record that was durable before it was sent.
+    pub intent: Option<u64>,
+    /// The sequence by which its changes of names are known.
+    pub sequence: Sequence,
+    pub changes: Vec<Change>,
+    pub started: Instant,
+    /// Rows and bytes of rows that were passed on.
+    pub rows: u64,
+    pub bytes: u64,
+    /// The wire guard has seen what it returns.
+    pub guarded: bool,
+    /// A grant that it uses has ended: not one more row.
+    pub cut: Option<Cut>,
+    /// What its statement was sent as, where that was not in the same message.
+    pub assembled: Option<Arc<Assembled>>,
+}
+
+/// Why a statement is cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    pub grant: GrantId,
+    /// `was revoked`, `has expired`, …
+    pub why: &'static str,
+}
+
+impl Run {
+    pub fn new(analysed: &Analysed, index: usize, touched: Arc<Touched>, sequence: Sequence) -> Self {
+        Self {
+            analysed: analysed.clone(),
+            index,
+            touched,
+            refused: None,
+            intent: None,
+            sequence,
+            changes: Vec::new(),
+            started: Instant::now(),
+            rows: 0,
+            bytes: 0,
+            guarded: false,
+            cut: None,
+            assembled: None,
+        }
+    }
+
+    pub fn statement(&self) -> Option<&Statement> {
+        self.analysed.statements().get(self.index)
+    }
+
+    pub fn class(&self) -> Class {
+        self.statement().map_or(Class::Empty, |statement| statement.class)
+    }
+
+    pub fn effects(&self) -> &[Effect] {
+        self.statement().map_or(&[], |statement| &statement.effects)
+    }
+
+    /// Could the server's diagnostics show protected values that the user may not see? Reads go
+    /// through privacy views; what writes can fail on the row itself.
+    pub fn withholds_diagnostics(&self, catalogue: &pgwarrant_catalog::Catalogue) -> bool {
+        let writes = matches!(
+            self.class(),
+            Class::Insert | Class::Update | Class::Delete | Class::Merge | Class::CopyFrom | Class::Execute
+        );
+        writes
+            && self.touched.relations.iter().filter_map(|oid| catalogue.relations.get(oid)).any(|relation| {
+                relation.columns.iter().any(|column| {
+                    column.protection.is_some()
+                        && !self.touched.plain.contains(&pgwarrant_catalog::ColumnId {
+                            relation: relation.oid,
+                            attnum: column.attnum,
+                        })
+                })
+            })
+    }
+}
+
+/// What two statements touch together.
+pub fn merged(first: &Arc<Touched>, second: &Arc<Touched>) -> Arc<Touched> {
+    let nothing = |touched: &Touched| touched.relations.is_empty() && touched.plain.is_empty() && touched.grants.is_empty();
+    if nothing(second) {
+        return first.clone();
+    }
+    if nothing(first) {
+        return second.clone();
+    }
+    let mut both = Touched::clone(first);
+    both.plain.extend(&second.plain);
+    both.relations.extend(&second.relations);
+    both.masked.extend(&second.masked);
+    both.raw.extend(&second.raw);
+    both.grants.extend(&second.grants);
+    for list in [&mut both.masked, &mut both.raw] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    both.relations.sort_unstable();
+    both.relations.dedup();
+    both.grants.sort_unstable();
+    both.grants.dedup();
+    Arc::new(both)
+}

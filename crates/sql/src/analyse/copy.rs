@@ -1,0 +1,191 @@
+//! COPY.
+
+use std::collections::BTreeSet;
+
+use pgwarrant_catalog::RelationKind;
+use sqlparser::ast::Ident;
+use sqlparser::tokenizer::{Location, Span};
+
+use super::account::Role;
+use super::body::{self, Body};
+use super::cover;
+use super::from::Resolved;
+use super::names::State;
+use super::normalise::Facts;
+use super::source::Source;
+use super::utility::{names_only, not_understood};
+use super::walk::{Block, Entry, Finished, Frame, Item, Walk, What};
+use super::write::{may_write, raw};
+use super::{refuse, text, view};
+use crate::screen::screen;
+use crate::{Actions, Class, Context, Piece, Refusal, Splice};
+
+/// Where the parts of a COPY statement are.
+struct Parts {
+    /// `(query)`: its parentheses. Otherwise a relation.
+    query: Option<(usize, usize)>,
+    /// The tokens of the relation's name.
+    name: Vec<usize>,
+    /// The tokens of the column list, with its parentheses.
+    columns: Option<(usize, usize)>,
+    /// The word FROM or TO.
+    direction: usize,
+}
+
+fn read(source: &Source<'_>) -> Option<Parts> {
+    let first = source.range.start + 1;
+    if source.punct(first, "(") {
+        let close = source.closing(first)?;
+        return Some(Parts { query: Some((first, close)), name: Vec::new(), columns: None, direction: close + 1 });
+    }
+    let first = if source.keyword(first, "binary") && source.plain_name(first + 1).is_some() { first + 1 } else { first };
+    let (name, mut next) = source.dotted(first)?;
+    let mut columns = None;
+    if source.punct(next, "(") {
+        let close = source.closing(next)?;
+        columns = Some((next, close));
+        next = close + 1;
+    }
+    Some(Parts { query: None, name, columns, direction: next })
+}
+
+pub(crate) fn class(source: &Source<'_>) -> Class {
+    match read(source) {
+        Some(parts) if source.keyword(parts.direction, "from") => Class::CopyFrom,
+        _ => Class::CopyTo,
+    }
+}
+
+pub(crate) fn analyse(source: &Source<'_>, context: &Context<'_>, state: &State) -> Result<Finished, Refusal> {
+    let parts = read(source).ok_or_else(|| not_understood(source, source.range.start + 1))?;
+    let to = source.keyword(parts.direction, "to");
+    if !to && !source.keyword(parts.direction, "from") {
+        return Err(not_understood(source, parts.direction));
+    }
+    let place = parts.direction + 1;
+    if !source.keyword(place, if to { "stdout" } else { "stdin" }) && !source.one_of(place, &["stdin", "stdout"]) {
+        return Err(match source.keyword(place, "program") {
+            true => refuse::server_access("COPY with a program", source.byte(place)),
+            false => refuse::server_access("COPY with a file", source.byte(place)),
+        });
+    }
+    let filter = (place..source.range.end).find(|index| source.keyword(*index, "where"));
+    let options = source.part(place + 1..filter.unwrap_or(source.range.end));
+    names_only(&options, context, Vec::new())?;
+    if let Some(filter) = filter.filter(|filter| filter + 1 < source.range.end) {
+        body::analyse(&source.part(filter + 1..source.range.end), context, state, Body::after("SELECT"))?;
+    }
+    match parts.query {
+        Some((open, close)) if to => {
+            body::analyse(&source.part(open + 1..close), context, state, Body::new(Frame::Inner).storing())
+        }
+        Some((open, _)) => Err(not_understood(source, open)),
+        None => relation(&source.part(source.range.start..parts.direction), context, state, &parts, to),
+    }
+}
+
+/// A token as the walk takes names.
+pub(crate) fn ident(source: &Source<'_>, token: usize) -> Ident {
+    let location = Location { line: token as u64 + 1, column: 1 };
+    let value = source.name(token).unwrap_or_default();
+    Ident::with_span(Span::new(location, location), value.as_ref())
+}
+
+fn relation(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    state: &State,
+    parts: &Parts,
+    to: bool,
+) -> Result<Finished, Refusal> {
+    let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);
+    if findings.is_empty() {
+        return Ok(Finished::default());
+    }
+    let mut walk = Walk::new(source, context, state, Frame::Inner, Facts::default());
+    walk.stores = true;
+    let name: Vec<Ident> = parts.name.iter().map(|token| ident(source, *token)).collect();
+    let name: Vec<&Ident> = name.iter().collect();
+    let listed: Vec<usize> = match parts.columns {
+        Some((open, close)) => (open + 1..close).filter(|token| source.name(*token).is_some()).collect(),
+        None => Vec::new(),
+    };
+    for column in &listed {
+        walk.account.set(*column, Role::Column);
+    }
+    let Some(last) = name.last().copied() else { return Err(not_understood(source, source.range.start)) };
+    let byte = walk.byte(last);
+    if let [schema, _] = name.as_slice()
+        && schema.value == "pgwarrant"
+    {
+        let hint = "Write COPY (SELECT * FROM pgwarrant.…) TO STDOUT.";
+        return Err(refuse::console("relations of schema \"pgwarrant\" cannot be named in COPY", hint, byte));
+    }
+    let found = walk.find(&name)?;
+    let Resolved::Known(relation) = found else { return walk.finish(&findings) };
+    if let Some(culprit) = &relation.read_risk {
+        return Err(refuse::unsafe_relation(&relation, culprit, byte));
+    }
+    let tokens = walk.name_tokens(&name)?;
+    let end = parts.columns.map_or(tokens.end, |(_, close)| close + 1);
+    let cover = if to {
+        cover::cover(&relation, context.catalogue, context.access)
+    } else {
+        let actions = Actions { insert: true, ..Actions::default() };
+        raw(&relation, &may_write(&relation, "copy into", actions, context, byte)?)
+    };
+    if !to || !relation.is_protected() {
+        walk.write_out(&name, &relation)?;
+    }
+    let entry = Entry {
+        alias: relation.name.clone(),
+        // COPY of a table leaves its children out.
+        only: relation.kind == RelationKind::Table,
+        relation,
+        cover,
+        tokens: tokens.start..end,
+        has_alias: true,
+        renamed: Vec::new(),
+        sample: None,
+        raw: !to,
+        used: BTreeSet::new(),
+        grouped: BTreeSet::new(),
+        system: BTreeSet::new(),
+        as_row: false,
+    };
+    let replaced = to && entry.relation.is_protected();
+    walk.entries.push(entry);
+    walk.blocks.push(Block {
+        items: vec![Item { alias: Some(last.value.clone()), schema: None, what: What::Entry(0) }],
+        ..Block::default()
+    });
+    if replaced {
+        if listed.is_empty() {
+            walk.uses_all(0, 0, Some(tokens.start))?;
+        }
+        for column in &listed {
+            walk.column(&ident(source, *column))?;
+        }
+        put(&mut walk, &listed, tokens.start..end);
+    }
+    walk.finish(&findings)
+}
+
+/// `COPY customers (a, b)` becomes `COPY (SELECT a, b FROM (…) AS customers)`.
+fn put(walk: &mut Walk<'_>, listed: &[usize], tokens: std::ops::Range<usize>) {
+    let Some(entry) = walk.entries.first() else { return };
+    let role = &walk.state.session.role;
+    let columns: Vec<String> = match listed {
+        [] => view::columns(&entry.relation, &entry.cover, role)
+            .into_iter()
+            .filter_map(|column| entry.column_name(column))
+            .map(text::name)
+            .collect(),
+        listed => listed.iter().filter_map(|token| walk.source.name(*token)).map(|column| text::name(&column)).collect(),
+    };
+    let reference = view::Reference { only: entry.only, sample: None, system: entry.system.iter().copied().collect() };
+    let mut with = vec![Piece::Text(format!("(SELECT {} FROM ", columns.join(", ")))];
+    with.extend(view::pieces(&entry.relation, &entry.cover, role, &reference));
+    with.push(Piece::Text(format!(" AS {})", text::name(&entry.alias))));
+    walk.splices.push(Splice { tokens, with });
+}

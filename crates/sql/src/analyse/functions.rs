@@ -1,0 +1,59 @@
+//! Calls: of functions that could reach protected data, of settings, of the console.
+
+use pgwarrant_catalog::FunctionSafety;
+use sqlparser::ast::Ident;
+
+use super::account::Role;
+use super::{console_calls, keywords, refuse, settings};
+use super::walk::Walk;
+use crate::{Refusal, TokenKind, screen};
+
+impl Walk<'_> {
+    /// Judges the call of a function by its name. True: a console call, which was replaced with its
+    /// arguments.
+    pub(crate) fn call(&mut self, name: &[&Ident], in_from: bool) -> Result<bool, Refusal> {
+        let Some((last, schemas)) = name.split_last() else { return Ok(false) };
+        let token = self.token(last)?;
+        let schema = schemas.last().map(|schema| schema.value.as_str());
+        if schema == Some("pgwarrant") {
+            let first = name.first().map_or(Ok(token), |first| self.token(first))?;
+            console_calls::call(self, first, token, in_from)?;
+            return Ok(true);
+        }
+        self.account.set(token, Role::Function);
+        for schema in schemas {
+            self.role(schema, Role::Schema)?;
+        }
+        if self.facts.grammar_functions.contains(&token) {
+            return Ok(false);
+        }
+        let byte = self.source.byte(token);
+        if screen::is_setting_function(&last.value) {
+            let effect = settings::call(self.source, token, &last.value)?;
+            self.literals_decide = true;
+            self.effects.extend(effect);
+            return Ok(false);
+        }
+        match self.context.catalogue.function(&last.value) {
+            FunctionSafety::Safe => Ok(false),
+            FunctionSafety::Unsafe { pg_catalog_safe: true, .. } if schema == Some("pg_catalog") => Ok(false),
+            FunctionSafety::Unsafe { culprit, pg_catalog_safe } => {
+                let refusal = refuse::unsafe_call(&format!("function {}", last.value), &culprit, byte);
+                Err(match pg_catalog_safe && schema.is_none() {
+                    true => refusal.hint(format!(
+                        "If you mean PostgreSQL's own function, write pg_catalog.{}.",
+                        super::text::name(&last.value)
+                    )),
+                    false => refusal,
+                })
+            }
+            FunctionSafety::Unknown => {
+                let unquoted = self.source.token(token).is_some_and(|token| token.kind == TokenKind::Identifier);
+                match schema.is_none() && unquoted && keywords::is_grammar(&last.value) {
+                    true => Ok(false),
+                    false => Err(refuse::unknown_function(&last.value, byte)),
+                }
+            }
+        }
+    }
+}

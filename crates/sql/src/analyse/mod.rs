@@ -1,0 +1,132 @@
+//! Analyse and splice: what each statement of a message may be sent as.
+//!
+//! A statement's way: the [`crate::screen`] looks for risky tokens; `utility` and its neighbours
+//! take statements apart that are no queries; queries and writes become the parser's tokens
+//! (`normalise`), a tree (`parse`) and are walked (`walk` and what extends it), which makes the
+//! splices and accounts for every risky token.
+
+mod account;
+mod block;
+mod body;
+mod columns;
+mod console_calls;
+mod copy;
+mod cover;
+mod ddl;
+pub(crate) mod expr;
+mod from;
+mod from_forms;
+mod functions;
+mod group_by;
+pub(crate) mod keywords;
+mod names;
+pub(crate) mod normalise;
+pub(crate) mod parse;
+mod query;
+mod refuse;
+mod settings;
+mod session;
+pub(crate) mod source;
+mod text;
+pub(crate) mod tree;
+mod utility;
+mod view;
+mod walk;
+mod write;
+
+use std::ops::Range;
+
+use self::names::State;
+use self::source::Source;
+use self::walk::Frame;
+use crate::{
+    Context, LexError, LexErrorKind, Limits, Reason, Refusal, Statement, Token, TokenKind, Touched, Verdict, lexer,
+};
+
+/// A message's tokens and statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Analysis {
+    pub tokens: Vec<Token>,
+    pub statements: Vec<Statement>,
+}
+
+/// Analyses every statement of a message.
+///
+/// # Errors
+/// The whole message is refused: PostgreSQL's lexer would not take it, or it is too large.
+pub fn analyse(text: &str, context: &Context<'_>) -> Result<Analysis, Refusal> {
+    let tokens = lexer::lex(text, context.limits).map_err(not_lexed)?;
+    let mut state = State { session: context.session.clone(), unknown: None };
+    let mut statements = Vec::new();
+    for range in lexer::split(text, &tokens) {
+        let source = Source { text, tokens: &tokens, range };
+        statements.push(statement(&source, context, &mut state));
+    }
+    Ok(Analysis { tokens, statements })
+}
+
+fn statement(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> Statement {
+    let class = utility::class(source);
+    let outcome = nesting(source, context.limits).and_then(|()| utility::statement(source, context, state, Frame::Plain));
+    let (verdict, touched, effects, literals_decide) = match outcome {
+        Ok(mut done) => {
+            done.effects.dedup();
+            let verdict = if done.splices.is_empty() { Verdict::AsWritten } else { Verdict::Spliced(done.splices) };
+            (verdict, done.touched, done.effects, done.literals_decide)
+        }
+        Err(refusal) => (Verdict::Refused(refusal), Touched::default(), Vec::new(), false),
+    };
+    session::follow(source, &effects, context, state);
+    Statement {
+        text: source.bytes(source.range.clone()),
+        tokens: source.range.clone(),
+        class,
+        verdict,
+        touched,
+        effects,
+        literals_decide,
+    }
+}
+
+fn not_lexed(error: LexError) -> Refusal {
+    match error.kind {
+        LexErrorKind::Syntax => Refusal::new(Reason::Lexical, error.message)
+            .state("42601")
+            .hint("Correct the statement; nothing of the message was run.")
+            .at(error.position),
+        LexErrorKind::TooLarge => too_large(error.message).at(error.position),
+    }
+}
+
+fn too_large(message: impl Into<String>) -> Refusal {
+    Refusal::new(Reason::TooLarge, message)
+        .state("54000")
+        .hint("Split the statement, or send values as parameters or by COPY.")
+}
+
+/// Refuses what is nested too deeply: parentheses, CASE, and operators before operands.
+fn nesting(source: &Source<'_>, limits: &Limits) -> Result<(), Refusal> {
+    let deepest = depth(source.text, source.tokens, source.range.clone());
+    match deepest > limits.nesting {
+        true => Err(too_large("statement is nested too deeply").at(source.byte(source.range.start))),
+        false => Ok(()),
+    }
+}
+
+/// How deeply a statement is nested.
+fn depth(text: &str, tokens: &[Token], range: Range<usize>) -> usize {
+    let (mut open, mut prefixes, mut deepest) = (0_usize, 0_usize, 0_usize);
+    for token in tokens.get(range).unwrap_or_default() {
+        let is_prefix = token.kind == TokenKind::Operator || token.is_keyword(text, "not");
+        prefixes = if is_prefix { prefixes + 1 } else { 0 };
+        match token.text(text) {
+            "(" | "[" => open += 1,
+            ")" | "]" => open = open.saturating_sub(1),
+            _ if token.is_keyword(text, "case") => open += 1,
+            _ if token.is_keyword(text, "end") => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open + prefixes);
+    }
+    deepest
+}

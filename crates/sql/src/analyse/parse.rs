@@ -1,0 +1,55 @@
+//! The parser, on our tokens.
+
+use sqlparser::ast::{Ident, Statement};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// Why there is no tree.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotParsed {
+    /// What the parser expected, for DETAIL.
+    pub expected: String,
+    /// The token that it stopped at; None: the end.
+    pub token: Option<usize>,
+}
+
+/// Parses the tokens of one query or DML statement, all of them.
+pub(crate) fn parse(tokens: Vec<TokenWithSpan>, nesting: usize) -> Result<Statement, NotParsed> {
+    const DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
+    // The parser counts several steps for each level that a person would count.
+    let mut parser = Parser::new(&DIALECT).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().map_err(not_parsed)?;
+    let next = parser.peek_token();
+    match next.token {
+        Token::EOF => Ok(statement),
+        _ => Err(NotParsed {
+            expected: "Expected the end of the statement.".to_owned(),
+            token: usize::try_from(next.span.start.line).ok().and_then(|line| line.checked_sub(1)),
+        }),
+    }
+}
+
+fn not_parsed(error: ParserError) -> NotParsed {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => {
+            return NotParsed { expected: "It is nested too deeply.".to_owned(), token: None };
+        }
+    };
+    // "Expected: an expression, found: FROM at Line: 3, Column: 1": our lines are tokens.
+    let (said, place) = text.rsplit_once(" at Line: ").unwrap_or((&text, ""));
+    let line: Option<usize> = place.split(',').next().and_then(|line| line.trim().parse().ok());
+    let expected = said.split(", found:").next().unwrap_or(said).replace("Expected: ", "Expected ");
+    NotParsed { expected: format!("{}.", expected.trim_end_matches('.')), token: line.and_then(|line| line.checked_sub(1)) }
+}
+
+/// Which of our tokens an identifier in the tree is; None for one that the parser made up.
+pub(crate) fn token_of(ident: &Ident) -> Option<usize> {
+    usize::try_from(ident.span.start.line).ok()?.checked_sub(1)
+}
+
+/// Which of our tokens a token in the tree is.
+pub(crate) fn index_of(token: &TokenWithSpan) -> Option<usize> {
+    usize::try_from(token.span.start.line).ok()?.checked_sub(1)
+}

@@ -1,0 +1,236 @@
+//! A statement without its constants: the key of the statement cache, the audit record's text and
+//! its fingerprint.
+
+use crate::lexer::{Token, TokenKind};
+
+/// Bytes of a redacted text.
+const REDACTED_BYTES: usize = 8 * 1024;
+/// Ends a text that was cut.
+const ELLIPSIS: &str = " …";
+
+/// What a token leaves in a template. A tag, then for kept tokens their text and a NUL, which no
+/// token's text holds: so a template can be read back in one way only, and two statements have
+/// the same one only if they have the same tokens up to what is left out.
+#[repr(u8)]
+enum Tag {
+    Identifier = 1,
+    QuotedIdentifier,
+    Parameter,
+    Operator,
+    Punctuation,
+    /// A constant kept as written, whatever its kind.
+    Literal,
+    String,
+    NationalString,
+    BitString,
+    HexString,
+    /// By the type PostgreSQL gives it, which chooses among functions of one name: `int4`, `int8`,
+    /// `numeric`.
+    Int4,
+    Int8,
+    Numeric,
+}
+
+/// The statement cache's key: kind and text of every token, with constants replaced by their
+/// kind; comments and white space are left out, and unquoted names are folded.
+///
+/// Two texts with one template have their tokens, and so a splice its places, in common. They are
+/// analysed the same unless a string constant names something to the function it is given to
+/// ([`crate::Statement::literals_decide`]). Constants that mean something to the grammar stay:
+/// - all of them in statements other than queries, DML, EXECUTE, PREPARE and DECLARE (`SET search_path
+///   TO 'x'`, `COPY … TO '/file'`, `EXPLAIN (ANALYZE 'off')`, `FETCH 10`);
+/// - integers in GROUP BY, ORDER BY, PARTITION BY and DISTINCT ON lists, which may be positions;
+/// - type modifiers in casts.
+///
+/// `tokens` are one statement's, or one message's where it has a single statement.
+pub fn template(text: &str, tokens: &[Token]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(text.len().min(tokens.len() * 12) + 16);
+    let masks = takes_constants(text, tokens);
+    let mut positions = Positions::default();
+    let mut modifiers = Modifiers::default();
+    for (index, token) in tokens.iter().enumerate() {
+        let raw = token.text(text);
+        let positional = positions.follow(text, tokens, index);
+        let modifier = modifiers.follow(text, tokens, index);
+        let kept = match token.kind {
+            TokenKind::Identifier => Tag::Identifier,
+            TokenKind::QuotedIdentifier => Tag::QuotedIdentifier,
+            TokenKind::Parameter => Tag::Parameter,
+            TokenKind::Operator => Tag::Operator,
+            TokenKind::Punctuation => Tag::Punctuation,
+            TokenKind::Integer if positional || modifier => Tag::Literal,
+            kind if masks => {
+                key.push(masked(kind, raw) as u8);
+                continue;
+            }
+            _ => Tag::Literal,
+        };
+        let folds = matches!(kept, Tag::Identifier);
+        key.push(kept as u8);
+        let from = key.len();
+        key.extend_from_slice(raw.as_bytes());
+        if folds && let Some(name) = key.get_mut(from..) {
+            name.make_ascii_lowercase();
+        }
+        key.push(0);
+    }
+    key
+}
+
+/// A 64-bit FNV-1a hash: the same number for the same template in every version, to group audit
+/// records by. Not a cache key: collisions can be made.
+pub fn fingerprint(template: &[u8]) -> u64 {
+    template
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The text with `?` for every constant, without comments, white space collapsed, at most 8 KiB:
+/// for people to read, not to be run.
+pub fn redact(text: &str, tokens: &[Token]) -> String {
+    let mut redacted = String::with_capacity(text.len().min(REDACTED_BYTES));
+    let mut before = None;
+    for token in tokens {
+        let apart = before.is_some_and(|end| end != token.start);
+        before = Some(token.end);
+        let raw = if token.kind.is_literal() { "?" } else { token.text(text) };
+        if redacted.len() + raw.len() + ELLIPSIS.len() + 1 > REDACTED_BYTES {
+            redacted.push_str(ELLIPSIS);
+            break;
+        }
+        if apart {
+            redacted.push(' ');
+        }
+        // Only quoted names hold control characters.
+        redacted.extend(raw.chars().map(|character| if character.is_control() { ' ' } else { character }));
+    }
+    redacted
+}
+
+fn masked(kind: TokenKind, raw: &str) -> Tag {
+    match kind {
+        TokenKind::NationalString => Tag::NationalString,
+        TokenKind::BitString => Tag::BitString,
+        TokenKind::HexString => Tag::HexString,
+        TokenKind::Integer => integer_type(raw),
+        TokenKind::Float => Tag::Numeric,
+        _ => Tag::String,
+    }
+}
+
+/// `make_const` in parse_node.c
+fn integer_type(raw: &str) -> Tag {
+    let (radix, digits) = match raw.get(..2) {
+        Some("0x" | "0X") => (16, raw.get(2..).unwrap_or_default()),
+        Some("0o" | "0O") => (8, raw.get(2..).unwrap_or_default()),
+        Some("0b" | "0B") => (2, raw.get(2..).unwrap_or_default()),
+        _ => (10, raw),
+    };
+    let number = match digits.contains('_') {
+        true => i64::from_str_radix(&digits.replace('_', ""), radix),
+        false => i64::from_str_radix(digits, radix),
+    };
+    match number {
+        Ok(number) if i32::try_from(number).is_ok() => Tag::Int4,
+        Ok(_) => Tag::Int8,
+        Err(_) => Tag::Numeric,
+    }
+}
+
+/// Is it a statement in which constants are values and nothing else?
+fn takes_constants(text: &str, tokens: &[Token]) -> bool {
+    const KEYWORDS: [&str; 11] = [
+        "select", "insert", "update", "delete", "with", "values", "merge", "table", "execute", "prepare",
+        "declare",
+    ];
+    let first = tokens.iter().find(|token| !token.is_punct(text, "("));
+    first.is_some_and(|token| KEYWORDS.iter().any(|keyword| token.is_keyword(text, keyword)))
+}
+
+/// Follows the lists in which an integer may be a position in the select list.
+#[derive(Default)]
+struct Positions {
+    depth: usize,
+    /// The depth of each list that we are in.
+    lists: Vec<usize>,
+}
+
+impl Positions {
+    /// Is the token at `index` in such a list?
+    fn follow(&mut self, text: &str, tokens: &[Token], index: usize) -> bool {
+        const ENDS: [&str; 9] =
+            ["limit", "offset", "fetch", "for", "having", "window", "union", "intersect", "except"];
+        let Some(token) = tokens.get(index) else { return false };
+        let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+        match token.kind {
+            TokenKind::Punctuation => match token.text(text) {
+                "(" => {
+                    self.depth += 1;
+                    let first = index.checked_sub(2).and_then(|first| tokens.get(first));
+                    if before.is_some_and(|before| before.is_keyword(text, "on"))
+                        && first.is_some_and(|first| first.is_keyword(text, "distinct"))
+                    {
+                        self.lists.push(self.depth);
+                    }
+                }
+                ")" => {
+                    self.depth = self.depth.saturating_sub(1);
+                    while self.lists.last().is_some_and(|depth| *depth > self.depth) {
+                        self.lists.pop();
+                    }
+                }
+                _ => {}
+            },
+            // GROUP BY, ORDER BY, PARTITION BY; whatever else it may be, integers stay.
+            TokenKind::Identifier if token.is_keyword(text, "by") && self.lists.last() != Some(&self.depth) => {
+                self.lists.push(self.depth);
+            }
+            // All of them reserved: a column's name only after a point.
+            TokenKind::Identifier
+                if self.lists.last() == Some(&self.depth)
+                    && ENDS.iter().any(|end| token.is_keyword(text, end))
+                    && !before.is_some_and(|before| before.is_punct(text, ".")) =>
+            {
+                self.lists.pop();
+            }
+            _ => {}
+        }
+        !self.lists.is_empty()
+    }
+}
+
+/// Follows type modifiers: the parentheses after a type's name in `::numeric(10,2)` and
+/// `CAST(x AS varchar(10))`.
+#[derive(Default, PartialEq, Eq)]
+enum Modifiers {
+    #[default]
+    Elsewhere,
+    /// After `::`, AS or a point in the name.
+    Name,
+    /// After a part of the name.
+    Named,
+    Inside,
+}
+
+impl Modifiers {
+    /// Is the token at `index` in such parentheses?
+    fn follow(&mut self, text: &str, tokens: &[Token], index: usize) -> bool {
+        const MORE: [&str; 5] = ["varying", "character", "char", "to", "second"];
+        let Some(token) = tokens.get(index) else { return false };
+        *self = match (&self, token.kind) {
+            (Self::Inside, _) if !token.is_punct(text, ")") => Self::Inside,
+            // WITH x AS MATERIALIZED (…)
+            (Self::Name, TokenKind::Identifier) if token.is_keyword(text, "materialized") => Self::Elsewhere,
+            (Self::Name, TokenKind::Identifier | TokenKind::QuotedIdentifier) => Self::Named,
+            (Self::Named, TokenKind::Identifier) if MORE.iter().any(|word| token.is_keyword(text, word)) => {
+                Self::Named
+            }
+            (Self::Named, TokenKind::Punctuation) if token.is_punct(text, ".") => Self::Name,
+            (Self::Named, TokenKind::Punctuation) if token.is_punct(text, "(") => Self::Inside,
+            (_, TokenKind::Identifier) if token.is_keyword(text, "as") => Self::Name,
+            (_, TokenKind::Punctuation) if token.is_punct(text, "::") => Self::Name,
+            _ => Self::Elsewhere,
+        };
+        *self == Self::Inside
+    }
+}

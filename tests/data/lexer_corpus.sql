@@ -1,0 +1,252 @@
+--! Texts for the lexer's oracle, one a line: ⏎ is a newline, ⇥ a tab, ␍ a carriage return. Lines that begin as this one are no text.
+--! Every text here is one that PostgreSQL parses.
+SELECT 1
+select
+SELECT 1;
+SELECT 1; SELECT 2
+;;SELECT 1;; ;SELECT 2;;
+SELECT 1 ;/* c */; -- c⏎ SELECT 2 /* c */
+SELECT a, b AS c, d "e f", g.h, i.j.k, l.m.n.o FROM p
+SELECT * FROM customers WHERE id = 42 AND email LIKE '%@example.com' ESCAPE '!'
+SELECT 'it''s', '', '''', '''''' FROM t
+SELECT 'a'⏎'b'
+SELECT 'a'  ⏎⇥ 'b' AS x
+SELECT 'a'␍'b'
+SELECT 'a' -- one⏎ -- two⏎ 'b'⏎'c'
+SELECT E'a'⏎'\'' AS x, 'b\'
+SELECT E'tab\tnl\nquote\'quote''backslash\\' x
+SELECT E'\x41\101\u0041\U00000041', e'\ud83d\ude00'
+SELECT E'\303\244', E'\xc3\xa4'
+SELECT U&'d\0061t\+000061', U&'\\', u&'d!0061ta' UESCAPE '!'
+SELECT U&"d\0061ta", u&"d!0061ta" UESCAPE '!', U&"plain" FROM t
+SELECT U&'a'⏎'\0062'
+SELECT U&'\00'⏎'61' AS joined
+SELECT U&'!' UESCAPE E'\\'
+SELECT U&"x!!y" uescape $$!$$ FROM t
+SELECT B'101', b'', X'1F', x'', B'1'⏎'0'
+SELECT N'abc', n'a'⏎'b', nchar 'x', N 'y'::text FROM n
+SELECT $$a$$, $x$b$$c$x$, $_y1$d$_y1$, $é$é$é$
+SELECT $a$ $ab$ $b $ $$ 1$ $a$
+SELECT $$;$$; SELECT $f$ ' " /* -- ; $f$; SELECT ';', ";" FROM t
+SELECT $$⏎line⏎$$
+SELECT text $$x$$, f($$x$$) FROM t
+SELECT a$b, a$1, a$b$c$d, _x, é, naïve, 表 FROM t$
+SELECT "a", "A", "a""b", """", " ", "select", "--", "/*", ";", "'", "⏎" FROM "t"
+SELECT"a"FROM"t"WHERE"a"='x'AND"b"=1
+SELECT'a'FROM t
+SELECT(1)
+SELECT ALL 1, DISTINCTx FROM x
+SELECT DISTINCT ON (a, b) a, b FROM t ORDER BY a, b DESC NULLS LAST
+SELECT 1, 0, 007, 1234567890, 99999999999, 99999999999999999999999
+SELECT 1.5, 1., .5, 1e5, 1E+5, 1e-5, 1.5e5, .5e5, 1.e5
+SELECT 0x1F, 0XABCDEF, 0o17, 0O7, 0b101, 0B1, 0x_1f, 1_000, 1_000.5_0, 1e1_0
+SELECT -1, - 1, - -1, +1, -+1, +-1, 1--1⏎, 2
+SELECT 1+1, 1-1, 1*1, 1/1, 1%1, 1^1, 1<1, 1>1, 1=1, 1<=1, 1>=1, 1<>1, 1!=1
+SELECT a=-1, a<-1, a>-1, a<=-1, a>=+1, a<>-1, a!=-1, a*-1, a/-1, a%-1, a^-1 FROM t
+SELECT a?-b, a?|b, a?&b, a@-b, a#-b, a~-b, a|-b, a&-b, a!-b FROM t
+SELECT a<->b, a<#>b, a<=>b, a<+>b, a*+b FROM t
+SELECT @-1, |/4, ||/8, !!5, ~1, -(-1), @@'x'
+SELECT a->'b'->>'c'#>'{d}'#>>'{e,f}', a@>b, a<@b, a||b, a&&b, a-|-b, a&<|b FROM t
+SELECT a~'x', a~*'x', a!~'x', a!~*'x', a~~b, a!~~b, a~~*b, a^@b FROM t
+SELECT 1 <=/* ' */ 2 --'
+SELECT 1+--c⏎2
+SELECT 1*/*c*/2
+SELECT 1-/*c*/-/*d*/1
+SELECT a</*c*/-1 FROM t
+SELECT 4/-2, 4/+2, 4 //*c*/ 2
+SELECT a<--c⏎b FROM t
+SELECT/**/1/***/+/****/1/*/**/*/
+SELECT /* a /* b */ c */ 1 /* -- */ /* ' */ /* " */ /* $$ */ /*/ */
+SELECT 1 -- /* ⏎ + 1 -- */
+--c⏎SELECT 1--c␍+1--c
+SELECT⇥1⇥⏎␍+␍⏎1
+SELECT a OPERATOR(pg_catalog.+) b, a OPERATOR(public.@@@) b, OPERATOR(pg_catalog.-) a FROM t
+SELECT a::int, a::varchar(10), a::numeric(10,2)[], a::"char", a::pg_catalog.int4, a::text::bytea FROM t
+SELECT CAST(a AS double precision), CAST(b AS timestamp(3) with time zone), CAST(c AS interval day to second(2)) FROM t
+SELECT date '2020-01-01', timestamp with time zone '2020-01-01 00:00+00', interval '1' day, interval(3) '1 s', interval '1-2' year to month
+SELECT time '04:05', timetz '04:05+1', float8 '1.5', varchar(3) 'abc', bit '101', pg_catalog.date 'today'
+SELECT a[1], a[1:2], a[:2], a[1:], a[:], a[b:c], a[1][2], (a).b, (a).*, (a.b).c[1].d, a.b[1] FROM t
+SELECT a[1::int:2], a[x:: int] FROM t
+SELECT ARRAY[1,2], ARRAY[[1],[2]], ARRAY(SELECT 1), '{}'::int[] 
+SELECT ROW(1,2), (1,2), ROW(), ROW(t.*) FROM t
+SELECT f(a => 1, b := 2, VARIADIC c), g(), h(DISTINCT a ORDER BY b), count(*), k(ALL a) FROM t
+SELECT sum(a) FILTER (WHERE b > 0) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM t
+SELECT rank() OVER w FROM t WINDOW w AS (PARTITION BY a), v AS (w ORDER BY b RANGE UNBOUNDED PRECEDING)
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a) FROM t
+SELECT CASE WHEN a THEN 1 WHEN b THEN 2 ELSE 3 END, CASE a WHEN 1 THEN 'x' END FROM t; SELECT 2
+SELECT COALESCE(a, b), NULLIF(a, b), GREATEST(a, b), LEAST(a, b) FROM t
+SELECT EXTRACT(year FROM a), EXTRACT('epoch' FROM a), OVERLAY(a PLACING b FROM 1 FOR 2), POSITION(a IN b), SUBSTRING(a FROM 1 FOR 2), TRIM(BOTH 'x' FROM a) FROM t
+SELECT substring(a SIMILAR 'x' ESCAPE '#'), TRIM(a), normalize(a, NFC), a IS NFC NORMALIZED FROM t
+SELECT a IS NULL, a ISNULL, a IS NOT NULL, a NOTNULL, a IS TRUE, a IS NOT UNKNOWN, a IS DISTINCT FROM b, a IS DOCUMENT FROM t
+SELECT a BETWEEN 1 AND 2, a NOT BETWEEN SYMMETRIC 2 AND 1, a IN (1, 2), a NOT IN (SELECT 1), a LIKE ANY (ARRAY['x']), a = ALL (SELECT 1) FROM t
+SELECT a AT TIME ZONE 'UTC', a COLLATE "C", a COLLATE pg_catalog."default" FROM t
+SELECT CURRENT_DATE, CURRENT_TIMESTAMP(3), LOCALTIME, CURRENT_USER, SESSION_USER, USER, CURRENT_CATALOG, CURRENT_SCHEMA
+SELECT XMLELEMENT(NAME a, XMLATTRIBUTES(b AS c), d), XMLFOREST(a AS b), XMLPARSE(DOCUMENT a), XMLPI(NAME x), XMLSERIALIZE(CONTENT a AS text) FROM t
+SELECT JSON_OBJECT('a': 1, 'b' VALUE 2), JSON_ARRAY(1, 2 NULL ON NULL), JSON_ARRAYAGG(a ORDER BY b), a IS JSON OBJECT FROM t
+SELECT JSON_VALUE(a, '$.b' RETURNING int DEFAULT 1 ON EMPTY), JSON_QUERY(a, 'lax $' WITH WRAPPER), JSON_EXISTS(a, '$') FROM t
+SELECT * FROM JSON_TABLE(a, '$[*]' COLUMNS (id FOR ORDINALITY, b int PATH '$.b', NESTED PATH '$.c[*]' COLUMNS (d text))) AS j
+SELECT * FROM XMLTABLE('/a' PASSING b COLUMNS c int PATH 'c', d FOR ORDINALITY) AS x
+SELECT * FROM a, b c, d AS e, ONLY f, g *, ONLY (h) i
+SELECT * FROM a JOIN b ON a.x = b.x LEFT JOIN c USING (x) AS d RIGHT OUTER JOIN e ON true FULL JOIN f USING (x, y) CROSS JOIN g NATURAL JOIN h
+SELECT * FROM (a JOIN b ON true) AS j(x, y), (SELECT 1) AS s(z), (VALUES (1, 2), (3, 4)) AS v
+SELECT * FROM LATERAL f(1) AS g(x int, y text), ROWS FROM (h(1), i(2) AS (z int)) WITH ORDINALITY AS k(a, b, c), generate_series(1, 2) WITH ORDINALITY
+SELECT * FROM a TABLESAMPLE BERNOULLI (10) REPEATABLE (1), LATERAL (SELECT a.x) AS l
+SELECT * FROM "Schema"."Table" AS "T" ("A", "B")
+SELECT * FROM db.schema.tab
+SELECT a FROM t GROUP BY a, (b), GROUPING SETS ((a), (b, c), ()), ROLLUP (a, b), CUBE (c) HAVING count(*) > 1
+SELECT a FROM t GROUP BY DISTINCT a, b ORDER BY 1, 2 DESC, a USING < LIMIT 10 OFFSET 5
+SELECT a FROM t ORDER BY a FETCH FIRST 5 ROWS WITH TIES
+SELECT a FROM t OFFSET 5 ROWS FETCH NEXT ROW ONLY
+SELECT a FROM t LIMIT ALL FOR UPDATE OF t NOWAIT FOR NO KEY UPDATE SKIP LOCKED FOR SHARE FOR KEY SHARE
+SELECT 1 UNION SELECT 2 UNION ALL (SELECT 3 INTERSECT SELECT 4) EXCEPT ALL SELECT 5 ORDER BY 1
+TABLE customers; TABLE ONLY customers; SELECT 1 UNION TABLE secret
+VALUES (1, 'a'), (2, DEFAULT)
+WITH a AS (SELECT 1), b (x) AS MATERIALIZED (SELECT 2), c AS NOT MATERIALIZED (SELECT 3) SELECT * FROM a, b, c
+WITH RECURSIVE t(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM t WHERE n < 100) SEARCH DEPTH FIRST BY n SET o CYCLE n SET c USING p SELECT sum(n) FROM t
+WITH x AS (INSERT INTO a VALUES (1) RETURNING *), y AS (DELETE FROM b RETURNING id) SELECT * FROM x, y
+SELECT INTO new_table FROM old_table
+SELECT a INTO TEMP x FROM t
+SELECT (SELECT 1), EXISTS (SELECT 1), (SELECT (SELECT (SELECT 1)))
+SELECT $1, $2::int, $10 + $1, f($3) FROM t WHERE a = $1
+((SELECT 1)) UNION ((SELECT 2))
+INSERT INTO t VALUES (1, 'x', DEFAULT)
+INSERT INTO s.t AS a (b, c[1], d.e) OVERRIDING SYSTEM VALUE SELECT 1, 2, 3 RETURNING *, b AS x
+INSERT INTO t DEFAULT VALUES
+INSERT INTO t (a) VALUES (1) ON CONFLICT (a, lower(b) COLLATE "C" text_ops) WHERE c > 0 DO UPDATE SET b = EXCLUDED.b, (c, d) = (1, 2) WHERE t.a > 1
+INSERT INTO t SELECT 1 ON CONFLICT ON CONSTRAINT k DO NOTHING
+WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a
+UPDATE t SET a = 1, b = DEFAULT, (c, d) = (SELECT 1, 2), e[1] = 2, f.g = 3 FROM u WHERE t.id = u.id RETURNING t.*
+UPDATE ONLY t AS x SET a = a + 1 WHERE CURRENT OF cur
+DELETE FROM t USING u WHERE t.id = u.id RETURNING *
+DELETE FROM t *; DELETE FROM ONLY t; DELETE FROM t WHERE CURRENT OF c
+MERGE INTO t USING s ON t.id = s.id WHEN MATCHED AND s.x THEN UPDATE SET a = s.a WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id) WHEN NOT MATCHED THEN DO NOTHING
+EXPLAIN SELECT 1; EXPLAIN (ANALYZE, BUFFERS off, FORMAT json) SELECT 1; EXPLAIN ANALYZE VERBOSE DELETE FROM t
+COPY t TO STDOUT; COPY t (a, b) FROM STDIN WITH (FORMAT csv, HEADER, DELIMITER E'\t', NULL '', FORCE_QUOTE (a)); COPY (SELECT 1) TO '/tmp/x'
+COPY t FROM PROGRAM 'cat x' CSV QUOTE '"' ESCAPE '\' NULL AS '\N' WHERE a > 1
+COPY BINARY t TO STDOUT
+PREPARE p (int, text) AS SELECT $1, $2; EXECUTE p (1, 'x'); EXECUTE p; DEALLOCATE p; DEALLOCATE PREPARE ALL
+DECLARE c BINARY INSENSITIVE NO SCROLL CURSOR WITH HOLD FOR SELECT 1; FETCH c; FETCH FORWARD 10 FROM c; FETCH -1 IN c; MOVE ALL c; CLOSE c; CLOSE ALL
+FETCH ABSOLUTE -5 c; FETCH RELATIVE +5 FROM c; FETCH 0x1F c
+BEGIN; START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE; COMMIT; END; ROLLBACK; ABORT
+BEGIN WORK; SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a; COMMIT AND CHAIN; END TRANSACTION; ROLLBACK AND NO CHAIN
+PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'; ROLLBACK PREPARED 'x'
+BEGIN; SELECT 1; END; SELECT 2; END
+SET search_path TO a, "B", 'c'; SET LOCAL x.y = 'z'; SET SESSION a = 1.5, -2, on; SET TIME ZONE 'UTC'; SET TIME ZONE INTERVAL '-1' HOUR TO MINUTE
+SET SESSION AUTHORIZATION 'x'; SET ROLE none; SET NAMES 'utf8'; SET TRANSACTION READ ONLY; SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; SET x TO DEFAULT
+RESET ALL; RESET x.y; SHOW ALL; SHOW a.b; SHOW TIME ZONE; SHOW TRANSACTION ISOLATION LEVEL; DISCARD ALL; DISCARD TEMP
+LISTEN a; NOTIFY a, 'payload'; UNLISTEN *; UNLISTEN a
+LOCK TABLE a, ONLY b IN ACCESS EXCLUSIVE MODE NOWAIT; LOCK c
+TRUNCATE TABLE a, ONLY b RESTART IDENTITY CASCADE
+CALL p(1, 'x', a => 2); CALL s.p()
+DO $$ BEGIN RAISE NOTICE 'x; y'; END $$; DO LANGUAGE plpgsql 'BEGIN END'
+DO $do$ DECLARE x text := $q$a$q$; BEGIN EXECUTE 'SELECT 1;'; END; $do$ LANGUAGE plpgsql; SELECT 2
+VACUUM; VACUUM FULL t; VACUUM (ANALYZE, PARALLEL 2) t (a, b); ANALYZE; ANALYZE VERBOSE t; CLUSTER t USING i; REINDEX (VERBOSE) TABLE CONCURRENTLY t; CHECKPOINT; LOAD 'x'
+CREATE TABLE t (id int PRIMARY KEY, a text NOT NULL DEFAULT 'x' CHECK (a <> ''), b int REFERENCES u (id) ON DELETE CASCADE, UNIQUE (a, b), EXCLUDE USING gist (c WITH &&))
+CREATE TEMP TABLE IF NOT EXISTS t (LIKE u INCLUDING ALL, x int GENERATED ALWAYS AS IDENTITY (START 1), y int GENERATED ALWAYS AS (x * 2) STORED) ON COMMIT DROP
+CREATE UNLOGGED TABLE t () INHERITS (a, b) WITH (fillfactor = 70, autovacuum_enabled = off) TABLESPACE x
+CREATE TABLE t PARTITION OF p FOR VALUES FROM (1, MINVALUE) TO (2, MAXVALUE) PARTITION BY HASH (a); CREATE TABLE u PARTITION OF p DEFAULT; CREATE TABLE v PARTITION OF p FOR VALUES IN ('a', NULL); CREATE TABLE w PARTITION OF t FOR VALUES WITH (MODULUS 4, REMAINDER 0)
+CREATE TABLE t AS SELECT 1 WITH NO DATA; CREATE TABLE t OF type1 (a WITH OPTIONS NOT NULL); CREATE TABLE t AS EXECUTE p(1); CREATE TABLE x AS TABLE y
+CREATE VIEW v (a, b) WITH (security_barrier) AS SELECT 1, 2 WITH CASCADED CHECK OPTION; CREATE OR REPLACE TEMP VIEW v AS VALUES (1); CREATE RECURSIVE VIEW r (n) AS SELECT 1
+CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1 WITH NO DATA; REFRESH MATERIALIZED VIEW CONCURRENTLY m WITH DATA
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY t USING btree (a COLLATE "C" text_pattern_ops (x = 1) DESC NULLS FIRST, (lower(b))) INCLUDE (c) NULLS NOT DISTINCT WITH (fillfactor = 50) WHERE a > 0
+CREATE SEQUENCE s AS bigint INCREMENT BY -1 MINVALUE -10 NO MAXVALUE START WITH -1 CACHE 5 NO CYCLE OWNED BY t.a
+CREATE SCHEMA IF NOT EXISTS s AUTHORIZATION CURRENT_USER; CREATE SCHEMA s CREATE TABLE t (a int) CREATE VIEW v AS SELECT 1 GRANT SELECT ON v TO PUBLIC; SELECT 2
+CREATE TYPE e AS ENUM ('a', 'b'); CREATE TYPE c AS (a int, b text COLLATE "C"); CREATE TYPE r AS RANGE (subtype = float8); CREATE TYPE b (INPUT = f, OUTPUT = g, LIKE = int4); CREATE TYPE shell
+CREATE DOMAIN d AS text COLLATE "C" DEFAULT 'x' CONSTRAINT k CHECK (VALUE ~ '^\d+$') NOT NULL
+CREATE FUNCTION f(a int, OUT b text, INOUT c int DEFAULT 1, VARIADIC d int[]) RETURNS SETOF record LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT 1; SELECT 2; $$
+CREATE OR REPLACE FUNCTION s.f(int, text = 'x') RETURNS TABLE (a int, b text) AS 'a', 'b' LANGUAGE C COST 10 ROWS 5 SET search_path TO a, b PARALLEL SAFE SECURITY DEFINER SUPPORT g; SELECT 2
+CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN 1; SELECT 2
+CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC ; ; SELECT 1; ; END; SELECT 3
+CREATE OR REPLACE PROCEDURE p(a int) BEGIN ATOMIC INSERT INTO t VALUES (a); UPDATE t SET b = CASE WHEN a > 1 THEN 2 END; DELETE FROM t WHERE b = CASE a WHEN 1 THEN 2 END; END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 END; SELECT 2; END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; RETURN 2; END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN CASE WHEN true THEN 1 END END; END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC CREATE FUNCTION g() RETURNS int BEGIN ATOMIC SELECT 1; END; SELECT 2; END; SELECT 3
+CREATE FUNCTION f() RETURNS int BEGIN ATOMIC CREATE RULE r AS ON INSERT TO a DO (SELECT 1; SELECT 2); SELECT 3; END; SELECT 4
+CREATE FUNCTION f() RETURNS begin LANGUAGE sql BEGIN ATOMIC SELECT 1; END; SELECT 2
+CREATE FUNCTION atomic(begin int) RETURNS begin LANGUAGE sql RETURN 1; SELECT 2
+CREATE FUNCTION f() RETURNS int BEGIN /* c */ ATOMIC -- c ; END⏎ SELECT 1; END /* ; */; SELECT 2
+CREATE FUNCTION f() RETURNS int SET x TO begin BEGIN ATOMIC SELECT 1; END; SELECT 2
+CREATE AGGREGATE a (int, text) (SFUNC = f, STYPE = int, INITCOND = '0'); CREATE OPERATOR <-> (LEFTARG = a, RIGHTARG = b, FUNCTION = f, COMMUTATOR = <->, NEGATOR = OPERATOR(public.!<>)); CREATE OPERATOR CLASS c DEFAULT FOR TYPE t USING btree AS OPERATOR 1 <, OPERATOR 2 <= (a, b) FOR SEARCH, FUNCTION 1 f(a, b), STORAGE x
+CREATE CAST (a AS b) WITH FUNCTION f(a) AS IMPLICIT; CREATE CAST (a AS b) WITHOUT FUNCTION; CREATE COLLATION c (provider = icu, locale = 'x'); CREATE CONVERSION c FOR 'a' TO 'b' FROM f
+CREATE TRIGGER t BEFORE INSERT OR UPDATE OF a, b OR DELETE ON x REFERENCING NEW TABLE AS n FOR EACH ROW WHEN (OLD.a IS DISTINCT FROM NEW.a) EXECUTE FUNCTION f('x', 1, y); CREATE CONSTRAINT TRIGGER c AFTER INSERT ON x DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE PROCEDURE f()
+CREATE EVENT TRIGGER e ON ddl_command_start WHEN TAG IN ('a', 'b') EXECUTE FUNCTION f()
+CREATE RULE r AS ON INSERT TO t WHERE NEW.a > 1 DO INSTEAD NOTHING; SELECT 2
+CREATE OR REPLACE RULE r AS ON UPDATE TO t DO ALSO (INSERT INTO u VALUES (1); UPDATE v SET a = 1; DELETE FROM w); SELECT 2
+CREATE RULE r AS ON DELETE TO t DO (SELECT 1; ; SELECT 2;); SELECT 3
+CREATE RULE r AS ON DELETE TO t DO (); SELECT 3
+CREATE POLICY p ON t AS RESTRICTIVE FOR SELECT TO a, PUBLIC USING (b = current_user) WITH CHECK (true)
+CREATE ROLE r LOGIN PASSWORD 'secret' VALID UNTIL 'infinity' IN ROLE a; ALTER ROLE r SET x TO 'y'; DROP ROLE IF EXISTS a, b; CREATE USER u ENCRYPTED PASSWORD 'x' CONNECTION LIMIT -1
+CREATE DATABASE d OWNER = x TEMPLATE template0 ENCODING 'UTF8'; DROP DATABASE d WITH (FORCE); CREATE TABLESPACE t LOCATION '/x'; CREATE EXTENSION IF NOT EXISTS "uuid-ossp" SCHEMA x VERSION '1' CASCADE
+CREATE PUBLICATION p FOR TABLE a (b, c) WHERE (d > 1), TABLES IN SCHEMA s WITH (publish = 'insert'); CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION a, b WITH (enabled = false)
+CREATE SERVER s TYPE 't' FOREIGN DATA WRAPPER w OPTIONS (host 'x', port '5'); CREATE FOREIGN TABLE f (a int OPTIONS (x 'y')) SERVER s; CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (user 'x'); IMPORT FOREIGN SCHEMA s LIMIT TO (a) FROM SERVER t INTO u
+CREATE STATISTICS s (ndistinct) ON a, (b + 1) FROM t; CREATE TEXT SEARCH CONFIGURATION c (PARSER = p); ALTER TEXT SEARCH DICTIONARY d (x = 'y')
+ALTER TABLE t ADD COLUMN a int, DROP COLUMN IF EXISTS b CASCADE, ALTER c TYPE text USING c::text, ALTER d SET DEFAULT 1, ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE t RENAME TO u
+ALTER TABLE t ADD a int, ALTER COLUMN b TYPE varchar(10) COLLATE "C", ALTER c DROP NOT NULL, VALIDATE CONSTRAINT k, ENABLE ROW LEVEL SECURITY, OWNER TO x, SET (fillfactor = 10); ALTER TABLE t ATTACH PARTITION p DEFAULT
+ALTER TABLE IF EXISTS ONLY t RENAME COLUMN a TO b; ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b; ALTER INDEX i ATTACH PARTITION j; ALTER SEQUENCE s RESTART; ALTER VIEW v SET SCHEMA s
+ALTER TYPE e ADD VALUE IF NOT EXISTS 'c' BEFORE 'b'; ALTER DOMAIN d DROP CONSTRAINT k; ALTER FUNCTION f(int) RENAME TO g; ALTER SYSTEM SET x = 'y'; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO r
+DROP TABLE IF EXISTS a, b.c CASCADE; DROP FUNCTION f(int), g; DROP OPERATOR + (int, NONE), - (a, b); DROP CAST (a AS b); DROP TRIGGER t ON x; DROP OWNED BY a, CURRENT_USER CASCADE; REASSIGN OWNED BY a TO b
+GRANT SELECT (a, b), INSERT ON t, u TO r, PUBLIC WITH GRANT OPTION; REVOKE ALL PRIVILEGES ON ALL TABLES IN SCHEMA s FROM r CASCADE; GRANT a TO b WITH ADMIN OPTION; GRANT EXECUTE ON FUNCTION f(int) TO r
+COMMENT ON TABLE t IS 'it''s; a'; COMMENT ON COLUMN a.b IS NULL; COMMENT ON OPERATOR + (int, int) IS E'\n'; SECURITY LABEL FOR 'x' ON TABLE t IS 'y'
+SELECT begin, atomic, "end" end FROM t AS t(begin, atomic, "end")
+SELECT begin atomic; SELECT 2; SELECT 3
+CREATE VIEW function AS SELECT 1 AS begin; SELECT 2 atomic; SELECT 3
+CREATE TABLE begin (atomic int); SELECT 1; CREATE TABLE procedure (begin atomic); SELECT 2
+SELECT function, procedure, uescape, operator FROM u
+SELECT u&b, U&c, u & "d", uu&'e' FROM t
+SELECT e, E, b, x, n, u, U FROM e, E
+SELECT e 'x' FROM t
+SELECT nulls, first, last, with_, not_between, format, json FROM t
+SELECT a NOT LIKE b, a NOT ILIKE b, NOT a = b, a NOT SIMILAR TO b, NOT NOT a FROM t
+SELECT aé, é1$, Ünïcödé, "Ünïcödé", '表', $表$x$表$ FROM 表
+SELECT 'é'⏎'表', E'é\u8868', U&'\8868é' AS é; SELECT '表' -- é⏎; SELECT 表 FROM é
+SELECT a.b.c.d, "a"."b", a."b".c, a . b , a /* c */ . /* d */ b FROM t
+SELECT t.*, "t".*, s.t.* FROM s.t
+SELECT a.select, a.from, a.end FROM a
+SELECT 1 AS select, 2 AS "select", 3 "from", 4 value FROM t
+SELECT interval '1 day' + '2 days'::interval * 3, - interval '1' minute
+SELECT (1)::int, -1::int, (-1)::int, a.b::c.d, '1'::int::text||'x' FROM t
+SELECT 1.5 x1, 1. x2 FROM t
+SELECT (f(1)).x, (f(1))[2] FROM t
+SELECT a+.5, a*.5e1 FROM t
+SELECT a /*+ hint */ FROM /*! x */ t -- tail
+/*+ IndexScan(t) */ SELECT 1 /* traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' */
+SELECT 1 /* it's */ + /* "x */ 2 /* $$ */ -- it's⏎ + 3
+SELECT ':a', ':b:', a::text, '::' FROM t WHERE b = ':c'
+SELECT '{"a": "b\"c"}'::jsonb ? 'a', '[1]'::jsonb @? '$[*] ? (@ > 1)', '{}'::jsonb @@ '$.a == 1'
+SELECT jsonb_path_query('{"a":[1]}', '$.a[*] ? (@ >= $min)', '{"min":1}')
+SELECT regexp_replace('a\b', '\\', '/', 'g'), E'\\d', '\d+', 'C:\'
+SELECT '\'' OR 1=1 --'
+SELECT '--', "--", $$--$$, '/*', "/*", $$/*$$ FROM t
+SELECT '/*' /* ' */ || '*/'::text
+SELECT text /* c */ 'b'::text
+SELECT * FROM t WHERE a = 'x' OR b = E'\'x' AND c = 'y\' AND d = 'z'
+SELECT nextval('s'), 'customers'::regclass, '"Customers"'::regclass, to_regclass('s.t')
+SELECT set_config('search_path', 'a', false), current_setting('x.y', true)
+SELECT count(*) FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.relkind IN ('r','p','') AND n.nspname !~ '^pg_toast' AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2
+SELECT c.relname, pg_catalog.format_type(a.atttypid, a.atttypmod), (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.atthasdef) FROM pg_catalog.pg_attribute a, pg_class c WHERE a.attnum > 0 AND NOT a.attisdropped
+SELECT tableoid, ctid, xmin, xmax FROM t WHERE ctid = '(0,1)'
+SELECT t FROM t; SELECT (t) FROM t; SELECT (t).a FROM t; SELECT row_to_json(t) FROM t; SELECT t.*::text FROM t
+SELECT FROM t; SELECT; SELECT WHERE false
+SELECT 1 x, 2 "y", 3 AS z, 4 é FROM t a1$
+SELECT a b FROM c d WHERE e ORDER BY f ASC, g USING >, h NULLS FIRST LIMIT $1 OFFSET $2
+SELECT * FROM a WHERE (b, c) IN ((1, 2), (3, 4)) AND ROW(b, c) < ROW(1, 2) AND (b, c) OVERLAPS (d, e)
+SELECT * FROM a WHERE b = ANY ($1) AND c <> ALL ('{1,2}'::int[]) AND d @@ ANY (ARRAY(SELECT e)) AND f OPERATOR(pg_catalog.=) ANY (VALUES (1))
+SELECT GROUPING(a, b), MERGE_ACTION() FROM t GROUP BY 1
+SELECT a COLLATE "de_DE" < b, (a || b) COLLATE "C" FROM t
+SELECT * FROM f(a := 1, b => 2), g(VARIADIC ARRAY[1]), s.h(DISTINCT 1)
+SELECT a ->> 'b', a #> '{c}', a - 'd', a - 1, a -1, a-1, a - -1, a #- '{e}' FROM t
+SELECT a <<= b, a >>= b, a << 1, a >> 1, a & 1, a | 1, a # 1, ~a, a ~>=~ b, a ~<~ b FROM t
+SELECT a === b, a <~> b, a |=| b, a !@ b, `a` b FROM t
+SELECT @a, @@b, #c, &d, ?e, |f, ~g, !h FROM t
+SELECT a +b, a + b, a+ b, a++b, a+-+b, a*-+-b FROM t
+SELECT a*+-b, a/+-b, a<+-b, a=+-b, a>=+-b, a~+-b, a^+-b, a%+-b, a`-b FROM t
+SELECT a >/* x */-b FROM t
+SELECT a >= b, a = -b FROM f(a=>1)
+SELECT f(a=>1, b=>-1, c:=-1, d:=+1)
+SELECT f(a=>/* c */1, b=>--c⏎1)
+SELECT CASE WHEN a THEN b END FROM t WHERE CASE WHEN c THEN d END; SELECT "end".x FROM "end" AS end_
+SELECT 1;;SELECT 2; -- c;⏎; /* ; */ SELECT ';' ; ; SELECT E'\';' ; SELECT U&'\003B;' ; SELECT $a$;$a$ ;
+SELECT (1); SELECT ((2)); SELECT (SELECT (3)); SELECT ARRAY[(1)]; SELECT (a)[1] FROM t; SELECT f((1))

@@ -1,0 +1,8 @@
+//! Every mask on every type that it fits, evaluated by a real PostgreSQL.
+
+mod attacks;
+mod constants;
+mod kinds;
+mod server;
+mod tokens;
+mod values;
