@@ -46,13 +46,18 @@ impl Proxy {
 
     /// The same, with changes to the configuration.
     pub fn start_with(shop: &Shop, settings: &Settings) -> Proxy {
-        let directory = tempfile::Builder::new().prefix("pgwarrant-test-").tempdir().expect("a temporary directory");
+        let directory =
+            tempfile::Builder::new().prefix("pgwarrant-test-").tempdir().expect("a temporary directory");
         let port = free_port();
-        let mut text = fs::read_to_string(workspace().join("proxy.toml")).expect("proxy.toml at the workspace's root");
+        let mut text =
+            fs::read_to_string(workspace().join("proxy.toml")).expect("proxy.toml at the workspace's root");
         let own = [
             ("127.0.0.1:6432".to_owned(), format!("127.0.0.1:{port}")),
             ("127.0.0.1:55432/shop".to_owned(), format!("127.0.0.1:{}/{}", server_port(), shop.database)),
-            ("path = \".pgwarrant\"".to_owned(), format!("path = \"{}\"", directory.path().join("store").display())),
+            (
+                "path = \".pgwarrant\"".to_owned(),
+                format!("path = \"{}\"", directory.path().join("store").display()),
+            ),
         ];
         for (from, to) in own.iter().chain(&settings.replace) {
             assert!(text.contains(from.as_str()), "proxy.toml has no {from:?} to replace");
@@ -131,7 +136,8 @@ impl Proxy {
 
     /// Runs the program itself, `pgwarrant ARGUMENTS`.
     pub fn pgwarrant(&self, arguments: &[&str]) -> Run {
-        let output = Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("pgwarrant runs");
+        let output =
+            Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("pgwarrant runs");
         Run {
             stdout: String::from_utf8_lossy(&output.stdout).trim_end().to_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
@@ -193,7 +199,10 @@ pub fn workspace() -> PathBuf {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// The program that `make test` built before the tests.

@@ -47,8 +47,9 @@ impl Drop for Shop {
 
 /// A connection that is driven in the background.
 pub async fn connect(url: &str) -> Client {
-    let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("could not connect to {url}: {error}"));
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .unwrap_or_else(|error| panic!("could not connect to {url}: {error}"));
     tokio::spawn(connection);
     client
 }

@@ -53,7 +53,8 @@ async fn secrets(shop: &Shop) -> HashSet<String> {
 
 /// The first protected value that an output holds and the statement itself did not.
 fn disclosed(run: &Run, statement: &str, secrets: &AhoCorasick) -> Option<String> {
-    let told: HashSet<&str> = secrets.find_overlapping_iter(statement).map(|found| &statement[found.range()]).collect();
+    let told: HashSet<&str> =
+        secrets.find_overlapping_iter(statement).map(|found| &statement[found.range()]).collect();
     let seen = format!("{}\n{}", run.stdout, run.stderr);
     secrets
         .find_overlapping_iter(&seen)
@@ -87,7 +88,8 @@ async fn no_statement_discloses_a_protected_cell() {
         }
     }
     assert!(leaks.is_empty(), "{} statements:\n{}", leaks.len(), leaks.join("\n---\n"));
-    let untouched: i64 = shop.direct.query_one("SELECT count(*) FROM customers", &[]).await.expect("a count").get(0);
+    let untouched: i64 =
+        shop.direct.query_one("SELECT count(*) FROM customers", &[]).await.expect("a count").get(0);
     assert_eq!(untouched, 500, "no attack changed a customer");
     assert!(!proxy.log().contains("panicked"), "{}", proxy.log());
 }

@@ -31,7 +31,8 @@ async fn twenty_kills_under_load_lose_no_record_of_a_raw_row() {
                 let client = connect(&conninfo).await;
                 for number in 0.. {
                     let mark = format!("mark_{kill}_{worker}_{number}");
-                    let sql = format!("SELECT email AS {mark} FROM customers WHERE id = {}", 1 + number % 500);
+                    let sql =
+                        format!("SELECT email AS {mark} FROM customers WHERE id = {}", 1 + number % 500);
                     let answer = match number % 2 {
                         0 => client.query(&sql, &[]).await.map(|rows| rows[0].get::<_, String>(0)),
                         _ => client.simple_query(&sql).await.map(first_value),
@@ -56,8 +57,13 @@ async fn twenty_kills_under_load_lose_no_record_of_a_raw_row() {
         for worker in workers {
             received.extend(worker.await.expect("a worker"));
         }
-        let verified = proxy.pgwarrant(&["audit", "--config", &proxy.config().display().to_string(), "verify"]);
-        assert!(verified.success, "the chain holds after kill {kill}: {}{}", verified.stdout, verified.stderr);
+        let verified =
+            proxy.pgwarrant(&["audit", "--config", &proxy.config().display().to_string(), "verify"]);
+        assert!(
+            verified.success,
+            "the chain holds after kill {kill}: {}{}",
+            verified.stdout, verified.stderr
+        );
         proxy.crash_and_restart();
     }
     assert!(received.len() > 200, "the load was a load: {} statements", received.len());
@@ -68,7 +74,9 @@ async fn twenty_kills_under_load_lose_no_record_of_a_raw_row() {
     let mut recorded = HashSet::new();
     for line in all.stdout.lines() {
         let record: serde_json::Value = serde_json::from_str(line).expect("a JSON line");
-        let raw = record["raw"].as_array().is_some_and(|raw| raw.iter().any(|column| column == "public.customers.email"));
+        let raw = record["raw"]
+            .as_array()
+            .is_some_and(|raw| raw.iter().any(|column| column == "public.customers.email"));
         if let Some(text) = record["text"].as_str()
             && raw
             && let Some(at) = text.find("mark_")
@@ -78,7 +86,12 @@ async fn twenty_kills_under_load_lose_no_record_of_a_raw_row() {
         }
     }
     let missing: Vec<_> = received.difference(&recorded).collect();
-    assert!(missing.is_empty(), "{} of {} received rows have no record: {missing:?}", missing.len(), received.len());
+    assert!(
+        missing.is_empty(),
+        "{} of {} received rows have no record: {missing:?}",
+        missing.len(),
+        received.len()
+    );
 }
 
 fn first_value(messages: Vec<tokio_postgres::SimpleQueryMessage>) -> String {

@@ -40,7 +40,10 @@ async fn a_revoked_grant_stops_a_million_rows_at_once() {
 
     // The session goes on, and the next statement is not hit by the cancel.
     for _ in 0..20 {
-        let row = ada.query_one("SELECT email FROM customers WHERE id = 42", &[]).await.expect("the session goes on");
+        let row = ada
+            .query_one("SELECT email FROM customers WHERE id = 42", &[])
+            .await
+            .expect("the session goes on");
         assert!(!row.get::<_, String>(0).contains("@example"));
     }
     // The database does not go on working for nobody.

@@ -43,7 +43,8 @@ fn the_printed_lines_work_as_printed_and_ctrl_c_leaves_nothing_behind() {
         }
     }
     let drain = std::thread::spawn(move || lines.count());
-    let outputs: Vec<(String, String)> = commands.iter().map(|command| (command.clone(), shell(command))).collect();
+    let outputs: Vec<(String, String)> =
+        commands.iter().map(|command| (command.clone(), shell(command))).collect();
     let expected: &[(&str, &[&str], &[&str])] = &[
         ("ada", &["42", "NOTICE", "masked", "pgwarrant.request("], &["@example"]),
         ("ada", &["(0 rows)"], &["@example"]),
@@ -55,7 +56,8 @@ fn the_printed_lines_work_as_printed_and_ctrl_c_leaves_nothing_behind() {
         ("ada", &["released"], &["@example"]),
         ("aud", &["public.customers.email", "SELECT"], &["@example"]),
     ];
-    let transcript: String = outputs.iter().map(|(command, output)| format!("$ {command}\n{output}\n")).collect();
+    let transcript: String =
+        outputs.iter().map(|(command, output)| format!("$ {command}\n{output}\n")).collect();
     assert_eq!(outputs.len(), expected.len(), "{transcript}");
     for ((command, output), (user, present, absent)) in outputs.iter().zip(expected) {
         assert!(command.contains(&format!("user={user} ")), "{command}\n{transcript}");
@@ -72,7 +74,8 @@ fn the_printed_lines_work_as_printed_and_ctrl_c_leaves_nothing_behind() {
     let status = demo.wait().expect("the demo ends");
     let _ = drain.join();
     assert!(status.success(), "{status}");
-    let left: Vec<_> = fs::read_dir(&temporary).expect("a directory").flatten().map(|entry| entry.path()).collect();
+    let left: Vec<_> =
+        fs::read_dir(&temporary).expect("a directory").flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     let left: Vec<_> = fs::read_dir(directory.path())
         .expect("a directory")
@@ -93,7 +96,8 @@ fn it_refuses_to_be_exposed_beyond_loopback() {
         .replace("127.0.0.1:6432", "0.0.0.0:6432")
         .replace("plaintext = \"loopback\"", "plaintext = \"always\"");
     fs::write(&config, exposed).expect("a configuration");
-    let output = Command::new(binary()).arg("demo").arg("--config").arg(&config).output().expect("the demo runs");
+    let output =
+        Command::new(binary()).arg("demo").arg("--config").arg(&config).output().expect("the demo runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(said.contains("loopback"), "{said}");

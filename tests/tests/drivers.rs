@@ -13,7 +13,8 @@ async fn with_tls() -> (Shop, Proxy, tempfile::TempDir) {
     let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])
         .and_then(|parameters| parameters.self_signed(&key))
         .expect("a certificate");
-    let (certificate_file, key_file) = (directory.path().join("server.crt"), directory.path().join("server.key"));
+    let (certificate_file, key_file) =
+        (directory.path().join("server.crt"), directory.path().join("server.key"));
     fs::write(&certificate_file, certificate.pem()).expect("a file");
     fs::write(&key_file, key.serialize_pem()).expect("a file");
     restrict(&key_file);
@@ -36,7 +37,8 @@ fn restrict(file: &std::path::Path) {
 
 fn run(mut command: Command) {
     let output = command.output().expect("the driver's interpreter: run `make test`");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("all checks passed"), "{text}");
 }
 
@@ -53,7 +55,9 @@ async fn psycopg_sees_masks_then_a_grant_then_masks() {
         )
     };
     let mut command = Command::new(workspace().join("target/drivers/python/bin/python"));
-    command.arg(workspace().join("tests/drivers/psycopg_grants.py")).args([conninfo("ada"), conninfo("petra")]);
+    command
+        .arg(workspace().join("tests/drivers/psycopg_grants.py"))
+        .args([conninfo("ada"), conninfo("petra")]);
     run(command);
 }
 
@@ -76,8 +80,10 @@ async fn tokio_postgres_sees_masks_then_a_grant_then_masks() {
     let ada = connect_tls(&proxy, "ada", &authority).await;
     let petra = connect_tls(&proxy, "petra", &authority).await;
     // tokio-postgres asks for binary formats in the extended protocol and text in the simple one.
-    let statement =
-        ada.prepare("SELECT email::text, birth_date, last_ip FROM customers WHERE id = $1").await.expect("prepared");
+    let statement = ada
+        .prepare("SELECT email::text, birth_date, last_ip FROM customers WHERE id = $1")
+        .await
+        .expect("prepared");
     let extended = |row: &tokio_postgres::Row| row.get::<_, String>(0);
     for round in 0..2 {
         let row = ada.query_one(&statement, &[&42i64]).await.expect("a masked row");

@@ -305,7 +305,11 @@ impl Client {
         };
         let mut line = serde_json::to_vec(request).map_err(|error| Error::io("encode a request", error))?;
         line.push(b'\n');
-        stream.write_all(&line).map_err(failed)?;
+        match stream.write_all(&line) {
+            // It has closed already, and what it said can be read all the same.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written.map_err(failed)?,
+        }
         Ok(Some(Client { replies: BufReader::new(stream) }))
     }
 

@@ -82,13 +82,7 @@ impl Writer {
         let sync = !waiting.durable.is_empty();
         let result = written.and_then(|()| if sync { self.store.sync() } else { Ok(()) });
         let failed = result.as_ref().err().map(|error| Error::Failed(error.to_string().into()));
-        // Who no longer waits for the answer does not need it.
-        for (seq, answer) in waiting.durable {
-            let _ = answer.send(failed.clone().map_or(Ok(seq), Err));
-        }
-        for answer in waiting.barriers {
-            let _ = answer.send(failed.clone().map_or(Ok(()), Err));
-        }
+        // First of all, so that whoever has an answer also finds its record.
         self.position.send_if_modified(|position| match result.is_ok() && *position != self.head {
             true => {
                 *position = self.head;
@@ -96,6 +90,13 @@ impl Writer {
             }
             false => false,
         });
+        // Who no longer waits for the answer does not need it.
+        for (seq, answer) in waiting.durable {
+            let _ = answer.send(failed.clone().map_or(Ok(seq), Err));
+        }
+        for answer in waiting.barriers {
+            let _ = answer.send(failed.clone().map_or(Ok(()), Err));
+        }
         result.map(|()| sync)
     }
 

@@ -61,6 +61,7 @@ async fn an_acknowledged_record_has_been_synced() {
     let trail = Trail::with_store(Arc::clone(&store), Settings::default()).expect("a trail");
     for number in 1..=10 {
         assert_eq!(trail.durable(statement(number)).await.expect("durable"), number);
+        assert_eq!(trail.head().map(|head| head.seq), Some(number), "readers know of it");
         assert_eq!(store.contents().syncs, number);
         assert_eq!(stored(&store).len() as u64, number);
     }

@@ -151,7 +151,9 @@ fn moment(text: &str) -> Result<i64, String> {
     let ago = text
         .parse::<jiff::Span>()
         .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()))
-        .map_err(|_| "neither a time such as 2026-03-01T14:00:00Z nor a duration such as 2h or 7d".to_owned())?;
+        .map_err(|_| {
+            "neither a time such as 2026-03-01T14:00:00Z nor a duration such as 2h or 7d".to_owned()
+        })?;
     let ago = i64::try_from(ago.abs().as_micros()).map_err(|_| "that is too long ago".to_owned())?;
     Ok(record::now().saturating_sub(ago))
 }
@@ -242,7 +244,9 @@ fn tail(
     printer: &mut Printer<'_>,
 ) -> Result<u8, Failure> {
     let mut last = None;
-    ask(store, &Request::Tail { filter: filter.clone(), last: lines, follow }, printer, |seq| last = Some(seq))?;
+    ask(store, &Request::Tail { filter: filter.clone(), last: lines, follow }, printer, |seq| {
+        last = Some(seq)
+    })?;
     if !follow {
         return Ok(printer.status());
     }
@@ -272,7 +276,9 @@ fn ask(
         }
         match open_existing(directory) {
             Ok(database) => break database,
-            Err(Error::InUse(_)) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+            Err(Error::InUse(_)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(50))
+            }
             Err(error) => return Err(error.into()),
         }
     };
@@ -342,7 +348,10 @@ impl Printer<'_> {
             Reply::Report(report) => {
                 self.damaged |= !report.is_intact();
                 match self.json {
-                    true => json_line(self.out, &serde_json::json!({ "intact": report.is_intact(), "report": report })),
+                    true => json_line(
+                        self.out,
+                        &serde_json::json!({ "intact": report.is_intact(), "report": report }),
+                    ),
                     false => self.report(report),
                 }
             }
@@ -358,7 +367,8 @@ impl Printer<'_> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         if !self.header {
             self.header = true;
-            let header = format!("{:>8}  {:24}  {:12}  {:22}  {:>9}  WHAT", "SEQ", "TIME", "USER", "EVENT", "ROWS");
+            let header =
+                format!("{:>8}  {:24}  {:12}  {:22}  {:>9}  WHAT", "SEQ", "TIME", "USER", "EVENT", "ROWS");
             writeln!(self.out, "{}", self.paint("1", &header))?;
         }
         let mut event = match record.kind {

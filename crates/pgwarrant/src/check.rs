@@ -74,9 +74,12 @@ fn live(file: &str, config: &Config) -> Vec<Entry> {
             }
         };
         match runtime.block_on(pgwarrant_proxy::inspect(&settings, &labels, &config.trust.functions)) {
-            Ok(findings) => entries.extend(findings.iter().map(|finding| from_finding(file, config, database, finding))),
+            Ok(findings) => {
+                entries.extend(findings.iter().map(|finding| from_finding(file, config, database, finding)))
+            }
             Err(error) => {
-                let hint = "Is the database up, and is the role's password right? --offline checks the file only.";
+                let hint =
+                    "Is the database up, and is the role's password right? --offline checks the file only.";
                 entries.push(trouble(file, line, error.to_string(), Some(hint.to_owned())));
             }
         }

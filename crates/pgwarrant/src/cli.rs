@@ -51,7 +51,7 @@ enum Verb {
         #[arg(long, value_name = "DIRECTORY")]
         store: Option<PathBuf>,
         #[command(subcommand)]
-        command: AuditCommand,
+        command: Box<AuditCommand>,
     },
 }
 

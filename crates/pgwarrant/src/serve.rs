@@ -40,7 +40,8 @@ pub fn until_interrupted(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> 
 
 async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), Failure> {
     let directory = config.store.path.as_path();
-    let cannot = |what: &'static str| move |error: std::io::Error| Failure::new(format!("could not {what}: {error}"));
+    let cannot =
+        |what: &'static str| move |error: std::io::Error| Failure::new(format!("could not {what}: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot("wait for SIGINT"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot("wait for SIGTERM"))?;
 
@@ -50,7 +51,7 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         .map_err(|error| Failure::new(format!("could not open the audit trail: {error}")))?;
     let saved = SledStore::open(&store, directory)
         .map_err(|error| Failure::new(format!("could not open the grants: {error}")))?;
-    let live = Live::open(saved, SystemClock::default(), wiring::grants(config))
+    let live = Live::open(saved, SystemClock, wiring::grants(config))
         .map_err(|error| Failure::new(format!("could not load the grants: {error}")))?;
     let settings = wiring::proxy(config)?;
 
@@ -58,9 +59,8 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let control = tokio::spawn({
         let (trail, directory) = (trail.clone(), directory.to_owned());
         async move {
-            if let Err(error) = pgwarrant_audit::control::serve(trail, &directory).await {
-                tracing::warn!("\"pgwarrant audit\" cannot reach this process: {error}");
-            }
+            let Err(error) = pgwarrant_audit::control::serve(trail, &directory).await;
+            tracing::warn!("\"pgwarrant audit\" cannot reach this process: {error}");
         }
     });
     let (listening, bound) = oneshot::channel();

@@ -15,7 +15,8 @@ pub fn hash(iterations: u32) -> Result<(), Failure> {
     }
     let verifier = pgwarrant_wire::auth::make_verifier(&password, iterations)
         .map_err(|error| Failure::new(format!("could not make a verifier: {error}")))?;
-    writeln!(std::io::stdout(), "{verifier}").map_err(|error| Failure::new(format!("could not write: {error}")))
+    writeln!(std::io::stdout(), "{verifier}")
+        .map_err(|error| Failure::new(format!("could not write: {error}")))
 }
 
 fn typed() -> Result<String, Failure> {

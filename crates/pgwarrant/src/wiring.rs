@@ -40,7 +40,10 @@ pub fn audit(config: &Config) -> pgwarrant_audit::Settings {
 /// A file that cannot be read, or does not hold what it should.
 pub fn proxy(config: &Config) -> Result<settings::Settings, Failure> {
     let key = config.masking.key.get().map_err(|error| {
-        Failure::hint(format!("could not read or make the masking key: {error}"), "See [masking] and [store] path.")
+        Failure::hint(
+            format!("could not read or make the masking key: {error}"),
+            "See [masking] and [store] path.",
+        )
     })?;
     let tls = match &config.listen.tls {
         Some(tls) => Some(

@@ -89,7 +89,13 @@ pub fn assemble(
             (None, Verdict::Refused(refusal)) => (None, None, Some(refusal.clone())),
             (None, Verdict::AsWritten) => (None, None, None),
             (None, Verdict::Spliced(splices)) => {
-                match pgwarrant_sql::splice::apply(text, &analysed.tokens, statement.tokens.clone(), splices, console) {
+                match pgwarrant_sql::splice::apply(
+                    text,
+                    &analysed.tokens,
+                    statement.tokens.clone(),
+                    splices,
+                    console,
+                ) {
                     Ok((spliced, map)) => (Some(spliced), Some(map), None),
                     Err(refusal) => (None, None, Some(refusal)),
                 }

@@ -72,7 +72,10 @@ impl Pending {
 }
 
 fn no_trail(error: &pgwarrant_audit::Error) -> End {
-    Fatal::new("58030", "the audit trail cannot be written").hint("Tell whoever runs the proxy.").incident(error.to_string()).into()
+    Fatal::new("58030", "the audit trail cannot be written")
+        .hint("Tell whoever runs the proxy.")
+        .incident(error.to_string())
+        .into()
 }
 
 /// A record with the fields that are the same for the whole session.
@@ -96,7 +99,8 @@ impl Session {
             if planned.refusal.is_some() || !planned.releases() {
                 continue;
             }
-            let known = self.front.intents.get(&index).is_some_and(|(touched, _)| **touched == *planned.touched);
+            let known =
+                self.front.intents.get(&index).is_some_and(|(touched, _)| **touched == *planned.touched);
             if !known {
                 let record = self.statement(analysed, index, &planned.touched, Decision::Raw);
                 missing.push((index, planned.touched.clone(), Record { phase: Phase::Intent, ..record }));
@@ -126,7 +130,8 @@ impl Session {
         let class = analysed.statements().get(index).map_or(Class::Empty, |statement| statement.class);
         record.class = Cow::Borrowed(class_name(class));
         record.fingerprint = analysed.fingerprint(index);
-        record.text = pgwarrant_sql::template::redact(&analysed.text, analysed.statement_tokens(index)).into();
+        record.text =
+            pgwarrant_sql::template::redact(&analysed.text, analysed.statement_tokens(index)).into();
         if !touched.relations.is_empty() {
             record.relations = touched
                 .relations
@@ -134,7 +139,8 @@ impl Session {
                 .filter_map(|oid| catalogue.relations.get(oid))
                 .map(|relation| format!("{}.{}", relation.schema, relation.name))
                 .collect();
-            let names = |columns: &[_]| columns.iter().map(|column| guard::full_name(catalogue, *column)).collect();
+            let names =
+                |columns: &[_]| columns.iter().map(|column| guard::full_name(catalogue, *column)).collect();
             record.masked = names(&touched.masked);
             record.raw = names(&touched.raw);
             record.grants.clone_from(&touched.grants);
@@ -154,7 +160,12 @@ impl Session {
             }
             purpose.push_str(&grant.reason);
             if let Some(ticket) = &grant.ticket {
-                record.ticket = Some(record.ticket.take().map_or_else(|| ticket.clone(), |before| format!("{before}; {ticket}")));
+                record.ticket = Some(
+                    record
+                        .ticket
+                        .take()
+                        .map_or_else(|| ticket.clone(), |before| format!("{before}; {ticket}")),
+                );
             }
         }
     }
@@ -188,7 +199,8 @@ impl Session {
 
     pub fn record_refusal(&mut self, run: &Run, refusal: &Refusal) {
         let mut record = self.outcome(run, Decision::Refused);
-        record.error = Some(RecordedError { sqlstate: refusal.sqlstate.to_owned(), message: refusal.message.clone() });
+        record.error =
+            Some(RecordedError { sqlstate: refusal.sqlstate.to_owned(), message: refusal.message.clone() });
         record.note = reason_name(refusal.reason);
         self.trail.push(record);
     }
@@ -217,7 +229,9 @@ impl Session {
         for run in open {
             match run.cut.clone() {
                 Some(cut) => self.record_cut_off(&run, &cut),
-                None => self.record_outcome(&run, Some(("08006", "the session ended before the statement did"))),
+                None => {
+                    self.record_outcome(&run, Some(("08006", "the session ended before the statement did")))
+                }
             }
         }
     }
@@ -309,7 +323,9 @@ pub fn of_event(event: &Event) -> Option<Record> {
         record
     };
     match event {
-        Event::Requested { request } => Some(about(Kind::Request, Decision::Allowed, request, request.summary())),
+        Event::Requested { request } => {
+            Some(about(Kind::Request, Decision::Allowed, request, request.summary()))
+        }
         Event::Decided { request } => {
             let decision = if request.grant.is_some() { Decision::Approved } else { Decision::Denied };
             Some(about(Kind::Decision, decision, request, request.summary()))

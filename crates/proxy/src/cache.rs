@@ -76,7 +76,10 @@ impl Analysed {
 
     /// The tokens of one statement.
     pub fn statement_tokens(&self, index: usize) -> &[Token] {
-        self.statements().get(index).and_then(|found| self.tokens.get(found.tokens.clone())).unwrap_or_default()
+        self.statements()
+            .get(index)
+            .and_then(|found| self.tokens.get(found.tokens.clone()))
+            .unwrap_or_default()
     }
 
     /// The bytes of one statement in this text. (The analysis may have been made for a text with
@@ -112,7 +115,13 @@ impl Cache {
     }
 
     /// Analyses `text`, or finds that this was done before. An error refuses the whole message.
-    pub fn analyse(&self, text: &str, basis: &Basis, limits: &Limits, database: &str) -> Result<Analysed, Refusal> {
+    pub fn analyse(
+        &self,
+        text: &str,
+        basis: &Basis,
+        limits: &Limits,
+        database: &str,
+    ) -> Result<Analysed, Refusal> {
         let context = Context {
             catalogue: &basis.catalogue,
             access: &basis.access,
@@ -139,7 +148,13 @@ impl Cache {
     }
 
     fn key(&self, template: &[u8], basis: &Basis, database: &str) -> u64 {
-        self.hasher.hash_one((template, database, basis.catalogue.version, basis.access.version, &*basis.session))
+        self.hasher.hash_one((
+            template,
+            database,
+            basis.catalogue.version,
+            basis.access.version,
+            &*basis.session,
+        ))
     }
 
     fn find(&self, key: u64, template: &[u8], basis: &Basis) -> Option<Arc<Plan>> {
@@ -196,7 +211,8 @@ fn fresh(
     basis: &Basis,
 ) -> Analysed {
     let touched = analysis.statements.iter().map(|statement| Arc::new(statement.touched.clone())).collect();
-    let plan = Plan { template, fingerprints, statements: analysis.statements, touched, basis: basis.clone() };
+    let plan =
+        Plan { template, fingerprints, statements: analysis.statements, touched, basis: basis.clone() };
     Analysed { text: text.into(), tokens: analysis.tokens.into(), plan: Arc::new(plan) }
 }
 
@@ -227,7 +243,10 @@ fn size(plan: &Plan) -> usize {
     let touched: usize = plan
         .touched
         .iter()
-        .map(|touched| 128 + 16 * (touched.relations.len() + touched.masked.len() + touched.raw.len() + touched.plain.len()))
+        .map(|touched| {
+            128 + 16
+                * (touched.relations.len() + touched.masked.len() + touched.raw.len() + touched.plain.len())
+        })
         .sum();
     512 + plan.template.len() + plan.statements.len() * 512 + splices + 2 * touched
 }

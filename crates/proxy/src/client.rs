@@ -25,7 +25,9 @@ impl Session {
         }
         let copy = input.first() == Some(&tag::COPY_DATA);
         let most = if copy { frame::MAX_BACKEND } else { self.shared.settings.limits.message };
-        let Some(header) = frame::header(input, most).map_err(Fatal::from)? else { return Ok(Step::Incomplete) };
+        let Some(header) = frame::header(input, most).map_err(Fatal::from)? else {
+            return Ok(Step::Incomplete);
+        };
         if copy {
             return Ok(self.copy_data(header, input, most));
         }

@@ -43,7 +43,12 @@ pub fn calls(analysed: &Analysed, index: usize) -> impl Iterator<Item = &Console
 
 impl Session {
     /// Acts out the console calls of a message, if any of them acts or takes time. Some: held.
-    pub fn act(&mut self, analysed: &Analysed, planned: &[Planned], parameters: &[Option<String>]) -> Option<Step> {
+    pub fn act(
+        &mut self,
+        analysed: &Analysed,
+        planned: &[Planned],
+        parameters: &[Option<String>],
+    ) -> Option<Step> {
         if self.front.acted.is_some() {
             return None;
         }
@@ -173,18 +178,24 @@ impl Console {
                 ]
             }
             "approve" => {
-                let approved = live.approve(who, arguments.number("request")?, reason.as_deref()).map_err(refused)?;
+                let approved =
+                    live.approve(who, arguments.number("request")?, reason.as_deref()).map_err(refused)?;
                 let state = approved.request.state.text().to_owned();
                 vec![Some(approved.request.id.to_string()), Some(state), Some(approved.grant.summary())]
             }
             "deny" => {
-                let request = live.deny(who, arguments.number("request")?, reason.as_deref()).map_err(refused)?;
+                let request =
+                    live.deny(who, arguments.number("request")?, reason.as_deref()).map_err(refused)?;
                 let state = request.state.text().to_owned();
                 vec![Some(request.id.to_string()), Some(state), Some(request.summary())]
             }
             "revoke" | "release" => {
                 let id = arguments.number("grant_id")?;
-                let ended = if name == "revoke" { live.revoke(who, id, reason.as_deref()) } else { live.release(who, id) };
+                let ended = if name == "revoke" {
+                    live.revoke(who, id, reason.as_deref())
+                } else {
+                    live.release(who, id)
+                };
                 let grant = ended.map_err(refused)?;
                 vec![Some(grant.id.to_string()), Some(grant.state_text().to_owned()), Some(grant.summary())]
             }
@@ -205,9 +216,14 @@ impl Console {
     }
 
     fn grants(&self) -> Vec<Row> {
-        let here = self.live.grants_for(self.who()).into_iter().filter(|grant| grant.database == *self.identity.database);
+        let here = self
+            .live
+            .grants_for(self.who())
+            .into_iter()
+            .filter(|grant| grant.database == *self.identity.database);
         here.map(|grant| {
-            let approved_by = grant.approvals.iter().map(|approval| approval.by.as_str()).collect::<Vec<_>>().join(", ");
+            let approved_by =
+                grant.approvals.iter().map(|approval| approval.by.as_str()).collect::<Vec<_>>().join(", ");
             vec![
                 Some(grant.id.to_string()),
                 Some(grant.who.to_string()),
@@ -256,7 +272,8 @@ impl Console {
         let mut rows: Vec<Row> = Vec::new();
         for relation in self.catalogue.relations.values() {
             for column in &relation.columns {
-                let Some(protection) = column.protection.as_ref().filter(|protection| !protection.built_in) else {
+                let Some(protection) = column.protection.as_ref().filter(|protection| !protection.built_in)
+                else {
                     continue;
                 };
                 let ungranted = match protection.ungranted {
@@ -325,7 +342,13 @@ impl Console {
         let filter = Filter { user, phase: Some(Phase::Outcome), ..Filter::default() };
         let records = self.trail.recent(AUDIT_ROWS, filter).await.map_err(|error| {
             tracing::error!(%error, "the audit trail could not be read");
-            refuse::refusal(Reason::Console, "58030", "the audit trail cannot be read", None, Some("Try again."))
+            refuse::refusal(
+                Reason::Console,
+                "58030",
+                "the audit trail cannot be read",
+                None,
+                Some("Try again."),
+            )
         })?;
         Ok(records.iter().rev().map(audit_row).collect())
     }
@@ -334,7 +357,8 @@ impl Console {
 fn audit_row(record: &Record) -> Row {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let grants = record.grants.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    let statement = if record.text.is_empty() { record.note.as_deref().unwrap_or_default() } else { &record.text };
+    let statement =
+        if record.text.is_empty() { record.note.as_deref().unwrap_or_default() } else { &record.text };
     vec![
         Some(record.seq.to_string()),
         Some(pgwarrant_audit::record::rfc3339(record.at)),
@@ -373,7 +397,13 @@ impl Arguments {
                 Some(given) => format!("invalid {name}: \"{given}\""),
                 None => format!("{name} must be given"),
             };
-            refuse::refusal(Reason::Console, "22023", message, None, Some("Give the number, as pgwarrant.requests and pgwarrant.grants show it."))
+            refuse::refusal(
+                Reason::Console,
+                "22023",
+                message,
+                None,
+                Some("Give the number, as pgwarrant.requests and pgwarrant.grants show it."),
+            )
         })
     }
 
@@ -443,7 +473,9 @@ pub fn parameters(
         .map(|(index, value)| {
             let Some(bytes) = value.filter(|_| used.contains(&(index + 1))) else { return Ok(None) };
             let binary = message.parameter_formats.of(index) == 1;
-            as_text(bytes, binary, types.get(index).copied().unwrap_or(0)).map(Some).ok_or_else(|| unreadable(index + 1))
+            as_text(bytes, binary, types.get(index).copied().unwrap_or(0))
+                .map(Some)
+                .ok_or_else(|| unreadable(index + 1))
         })
         .collect()
 }

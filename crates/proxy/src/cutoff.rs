@@ -24,7 +24,11 @@ impl Session {
         }
         let live = self.shared.live.clone();
         let ended = |run: &Run| {
-            if run.cut.is_some() { None } else { run.touched.grants.iter().copied().find(|grant| !live.is_live(*grant)) }
+            if run.cut.is_some() {
+                None
+            } else {
+                run.touched.grants.iter().copied().find(|grant| !live.is_live(*grant))
+            }
         };
         let mut head_is_cut = false;
         for (index, entry) in self.ledger.iter_mut().enumerate() {

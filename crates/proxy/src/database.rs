@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::BytesMut;
-use pgwarrant_catalog::{BindOptions, CHANGE_PROBE, Catalogue, Finding, Label, SESSION_SETUP, Snapshot, bind, queries};
+use pgwarrant_catalog::{
+    BindOptions, CHANGE_PROBE, Catalogue, Finding, Label, SESSION_SETUP, Snapshot, bind, queries,
+};
 use pgwarrant_wire::stream::Stream;
 use tokio::sync::{Notify, watch};
 

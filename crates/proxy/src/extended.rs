@@ -75,11 +75,17 @@ impl Session {
         if self.refresh_basis().is_none() {
             return Ok(Step::Held);
         }
-        let meaning = self.statements.meaning(message.statement, self.scope, |sequence| self.ledger.is_over(sequence));
+        let meaning =
+            self.statements.meaning(message.statement, self.scope, |sequence| self.ledger.is_over(sequence));
         let prepared = match meaning {
             Meaning::Known(prepared) => prepared,
             Meaning::Unknown => {
-                return self.refuse_bind(message, None, refuse::unknown_statement(message.statement), frame.len());
+                return self.refuse_bind(
+                    message,
+                    None,
+                    refuse::unknown_statement(message.statement),
+                    frame.len(),
+                );
             }
             Meaning::Undecided => return Ok(self.drain()),
         };
@@ -97,7 +103,8 @@ impl Session {
             }
         };
         let Origin::Protocol { types } = &prepared.origin else {
-            let refusal = refuse::stale("prepared statement", message.statement, "DEALLOCATE it and prepare it again.");
+            let refusal =
+                refuse::stale("prepared statement", message.statement, "DEALLOCATE it and prepare it again.");
             return self.refuse_bind(message, Some(&prepared), refusal, frame.len());
         };
         let mut answers = None;
@@ -148,8 +155,12 @@ impl Session {
         frontend::build::parse(out, name, &assembled.text, types.iter().copied());
         self.unflushed = true;
         let sequence = self.ledger.upcoming();
-        let prepared =
-            Arc::new(Prepared::new(Origin::Protocol { types }, analysed.clone(), old.index, Arc::new(assembled)));
+        let prepared = Arc::new(Prepared::new(
+            Origin::Protocol { types },
+            analysed.clone(),
+            old.index,
+            Arc::new(assembled),
+        ));
         self.statements.change(name, sequence, Some(prepared.clone()));
         self.ledger.sent(Kind::Parse, true, Work::Anew { name: name.into() })?;
         Ok(prepared)
@@ -168,7 +179,11 @@ impl Session {
         let charged = AtomicBool::new(false);
         let portal = Portal { prepared: prepared.clone(), analysed, hold: false, charged };
         self.portals.change(message.portal, sequence, Some(Arc::new(portal)));
-        let work = Work::Bind { portal: message.portal.into(), assembled: Some(prepared.assembled.clone()), run: None };
+        let work = Work::Bind {
+            portal: message.portal.into(),
+            assembled: Some(prepared.assembled.clone()),
+            run: None,
+        };
         self.ledger.sent(Kind::Bind, false, work)?;
         Ok(())
     }
@@ -225,7 +240,10 @@ impl Session {
         if self.refresh_basis().is_none() {
             return Ok(Step::Held);
         }
-        let portal = match self.portals.meaning(message.portal, self.scope, |sequence| self.ledger.is_over(sequence)) {
+        let portal = match self
+            .portals
+            .meaning(message.portal, self.scope, |sequence| self.ledger.is_over(sequence))
+        {
             Meaning::Known(portal) => portal,
             Meaning::Unknown => {
                 let nothing = Analysed::of_nothing("", &self.basis);
@@ -276,11 +294,9 @@ impl Session {
         touched: &Arc<pgwarrant_sql::Touched>,
     ) -> Result<(), End> {
         // What EXECUTE and FETCH return is another statement's: their descriptions differ each time.
-        let varies = portal
-            .analysed
-            .statements()
-            .get(portal.index())
-            .is_some_and(|statement| matches!(statement.class, pgwarrant_sql::Class::Execute | pgwarrant_sql::Class::Fetch));
+        let varies = portal.analysed.statements().get(portal.index()).is_some_and(|statement| {
+            matches!(statement.class, pgwarrant_sql::Class::Execute | pgwarrant_sql::Class::Fetch)
+        });
         // (Looking further back than a client puts it is not worth the time: asking twice is harmless.)
         let on_its_way = self.ledger.iter().rev().take(8).any(|entry| {
             matches!(&entry.payload, Work::Describe { prepared: Some(described), .. } if Arc::ptr_eq(described, &portal.prepared))
@@ -349,9 +365,12 @@ pub fn changes(entry: &Entry<Work>) -> Vec<(Change, Sequence)> {
         Work::Close { portal: Some(name), .. } => own(Change::Portal(name.clone())),
         Work::Execute(run) => of(run),
         Work::Query(query) => query.runs.iter().flat_map(of).collect(),
-        Work::Bind { .. } | Work::Close { .. } | Work::Describe { .. } | Work::Sync | Work::Probe | Work::Nothing => {
-            Vec::new()
-        }
+        Work::Bind { .. }
+        | Work::Close { .. }
+        | Work::Describe { .. }
+        | Work::Sync
+        | Work::Probe
+        | Work::Nothing => Vec::new(),
     }
 }
 

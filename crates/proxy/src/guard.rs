@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn a_protected_source_passes_only_if_it_was_meant_to() {
         let catalogue = catalogue();
-        let cases: &[(&str, &[(u32, i16)], &[(u32, i16)], &[(u32, i16)])] = &[
+        type Columns = &'static [(u32, i16)];
+        let cases: &[(&str, Columns, Columns, Columns)] = &[
             ("nothing protected", &[(10, 1), (10, 3)], &[], &[]),
             ("an expression has no source", &[(0, 0)], &[], &[]),
             ("not meant to pass", &[(10, 1), (10, 2)], &[], &[(10, 2)]),
@@ -126,7 +127,9 @@ mod tests {
             ("a system column", &[(10, -1)], &[], &[]),
         ];
         for (name, sources, plain, expected) in cases {
-            let of = |list: &[(u32, i16)]| list.iter().map(|(oid, attnum)| column(*oid, *attnum)).collect::<Vec<_>>();
+            let of = |list: &[(u32, i16)]| {
+                list.iter().map(|(oid, attnum)| column(*oid, *attnum)).collect::<Vec<_>>()
+            };
             let found = breaches(of(sources).into_iter(), &catalogue, &of(plain).into_iter().collect());
             assert_eq!(found, of(expected), "{name}");
         }

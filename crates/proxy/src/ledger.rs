@@ -172,7 +172,9 @@ impl<P> Ledger<P> {
                 self.copy_in_started()?;
                 Reply::Within
             }
-            (Kind::Parse, b'1') | (Kind::Bind, b'2') | (Kind::Close, b'3') | (Kind::Sync, b'Z') => Reply::Last,
+            (Kind::Parse, b'1') | (Kind::Bind, b'2') | (Kind::Close, b'3') | (Kind::Sync, b'Z') => {
+                Reply::Last
+            }
             (Kind::DescribeStatement, b't') => Reply::Within,
             (Kind::DescribeStatement | Kind::DescribePortal, b'T' | b'n') => Reply::Last,
             (Kind::Execute, b'D' | b'H' | b'd' | b'c') => Reply::Within,
@@ -302,8 +304,11 @@ mod tests {
             ("what follows an error is not sent", ">P <E >B >E >S <Z >Q <C <Z", "E[1] skip skip 2. 3+ 3."),
             ("a simple query is skipped too", ">P >Q >S <E <Z", "E[1,2] 3."),
             ("notices come at any time", "<N >Q <N <C <S <Z <A", "async async 1+ async 1. async"),
-            ("flush without sync: replies arrive before any Sync", ">P >DS <1 <t <T >B >E <2 <D <C >S <Z",
-                "1. 2+ 2. 3. 4+ 4. 5."),
+            (
+                "flush without sync: replies arrive before any Sync",
+                ">P >DS <1 <t <T >B >E <2 <D <C >S <Z",
+                "1. 2+ 2. 3. 4+ 4. 5.",
+            ),
             ("an unexpected reply is found", ">P <2", "Unexpected(50)"),
             ("a reply to nothing is found", "<C", "Unexpected(67)"),
             ("rows for a Parse are found", ">P >B <D", "Unexpected(68)"),
@@ -318,8 +323,11 @@ mod tests {
         let cases: &[(&str, &str, &str)] = &[
             ("simple COPY in", ">Q <G >c <C <Z >Q <C <Z", "1+ 1+ 1. 2+ 2."),
             ("COPY out", ">Q <H <d <d <c <C <Z", "1+ 1+ 1+ 1+ 1+ 1."),
-            ("extended COPY in: the Sync sent before the data is ignored", ">P >B >E >S <1 <2 <G >c >S <C <Z",
-                "1. 2. 3+ 3. 5."),
+            (
+                "extended COPY in: the Sync sent before the data is ignored",
+                ">P >B >E >S <1 <2 <G >c >S <C <Z",
+                "1. 2. 3+ 3. 5.",
+            ),
             ("a Sync among the data is ignored", ">B >E <2 <G >S >c >S <C <Z", "1. 2+ 2. 3."),
             ("data sent before they were asked for", ">B >E >c >S <2 <G <C <Z", "1. 2+ 2. 4."),
             ("an end without a COPY is never answered", ">Q >c >Q <C <Z <C <Z", "1+ 1. 3+ 3."),

@@ -54,14 +54,19 @@ impl Credentials {
         let mut users = HashMap::new();
         for user in &settings.users {
             let verifier = user.scram.as_deref().map(str::parse::<Verifier>).transpose();
-            let verifier = verifier.map_err(|error| Error::User { user: user.name.clone(), problem: error.to_string() })?;
+            let verifier = verifier
+                .map_err(|error| Error::User { user: user.name.clone(), problem: error.to_string() })?;
             let groups = user.groups.clone().into();
             users.insert(user.name.clone(), User { verifier, certificate: user.certificate.clone(), groups });
         }
         // Stable over restarts, so that a user that does not exist always gets the same salt.
-        let secret = ring::digest::digest(&ring::digest::SHA256, format!("scram {}", settings.mask_key.expose()).as_bytes());
+        let secret = ring::digest::digest(
+            &ring::digest::SHA256,
+            format!("scram {}", settings.mask_key.expose()).as_bytes(),
+        );
         let secret: [u8; 32] = secret.as_ref().try_into().unwrap_or_default();
-        let iterations = users.values().filter_map(|user| user.verifier.as_ref()).map(Verifier::iterations).next();
+        let iterations =
+            users.values().filter_map(|user| user.verifier.as_ref()).map(Verifier::iterations).next();
         let mock = Mock::new(&secret, iterations.unwrap_or(auth::DEFAULT_ITERATIONS));
         let accept = accept::Settings { tls: settings.tls.clone(), plaintext: settings.plaintext };
         Ok(Self { users, mock, accept })
@@ -95,7 +100,8 @@ pub async fn connection(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, 
         Ok(signed_in) => run(shared, cache, client, signed_in, deadline).await,
         Err(refused) => {
             let (user, database) = (&client.startup.user, &client.startup.database);
-            let mut record = Record::new(Kind::LoginFailed, Decision::Refused, pgwarrant_audit::record::now());
+            let mut record =
+                Record::new(Kind::LoginFailed, Decision::Refused, pgwarrant_audit::record::now());
             record.user = user.as_str().into();
             record.database = database.as_str().into();
             record.address = peer.to_string().into();
@@ -132,8 +138,9 @@ async fn sign_in(
         verifier: user.verifier.as_ref(),
         certificate: user.certificate.as_deref(),
     });
-    let method =
-        auth::authenticate(client, wanted, &shared.credentials.mock, deadline).await.map_err(|error| recorded(&error))?;
+    let method = auth::authenticate(client, wanted, &shared.credentials.mock, deadline)
+        .await
+        .map_err(|error| recorded(&error))?;
     match admit(shared, client, user, &name, peer, method) {
         Ok(signed_in) => Ok(signed_in),
         Err(report) => {
@@ -197,7 +204,8 @@ fn admit(
 }
 
 fn full(message: &'static str) -> Report {
-    Report::fatal("53300", message).hint("Close connections that are no longer needed, or have the limit raised.")
+    Report::fatal("53300", message)
+        .hint("Close connections that are no longer needed, or have the limit raised.")
 }
 
 fn report(fatal: &Fatal) -> Report {
@@ -218,14 +226,16 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
         Err(report) => {
             accept::refuse(&mut stream, &report).await;
             let mut record = audit_trail::record(&identity, Kind::LoginFailed, Decision::Failed);
-            record.error = Some(RecordedError { sqlstate: report.sqlstate.into(), message: report.message.into() });
+            record.error =
+                Some(RecordedError { sqlstate: report.sqlstate.into(), message: report.message.into() });
             let _ = shared.trail.append(record).await;
             return;
         }
     };
     let login_record = audit_trail::record(&identity, Kind::Login, Decision::Allowed);
     if shared.trail.append(login_record).await.is_err() {
-        let report = Report::fatal("58030", "the audit trail cannot be written").hint("Tell whoever runs the proxy.");
+        let report =
+            Report::fatal("58030", "the audit trail cannot be written").hint("Tell whoever runs the proxy.");
         accept::refuse(&mut stream, &report).await;
         return;
     }
@@ -328,9 +338,15 @@ async fn connect(
     })?;
     let pinned = |name, value| upstream.parameter(name) == Some(value);
     if !pinned("client_encoding", "UTF8") || !pinned("standard_conforming_strings", "on") {
-        return Err(Report::fatal("58000", "the database server did not take the settings that pgwarrant relies on"));
+        return Err(Report::fatal(
+            "58000",
+            "the database server did not take the settings that pgwarrant relies on",
+        ));
     }
-    let probe = tokio::time::timeout_at(deadline, line::query(&mut upstream.stream, &mut upstream.input, state::PROBE));
+    let probe = tokio::time::timeout_at(
+        deadline,
+        line::query(&mut upstream.stream, &mut upstream.input, state::PROBE),
+    );
     let rows = probe.await.map_err(|_| too_slow())?;
     let rows = rows.map_err(|error| {
         tracing::warn!(database = settings.name, %error, "the state of a new session cannot be read");

@@ -37,7 +37,8 @@ impl Session {
         let some = if run.touched.raw.is_empty() { "no live grant" } else { "no live grant for all of it" };
         let message = format!("{shown} {verb} masked: {some}");
         let asked = names.into_iter().take(COLUMNS).collect::<Vec<_>>().join(", ");
-        let hint = format!("SELECT * FROM pgwarrant.request('{}', reason => '…');", asked.replace('\'', "''"));
+        let hint =
+            format!("SELECT * FROM pgwarrant.request('{}', reason => '…');", asked.replace('\'', "''"));
         let hint = (!built_in).then_some(hint.as_str());
         diagnostics::notice(&message, None, hint, self.client.output.building());
     }
@@ -67,7 +68,9 @@ pub fn decided(request: &Request) -> Vec<u8> {
             format!("request {} for {columns} was approved by {by}: grant {grant}", request.id),
             Some("Run the statement again.".to_owned()),
         ),
-        (RequestState::Denied, _) => (format!("request {} for {columns} was denied by {by}", request.id), None),
+        (RequestState::Denied, _) => {
+            (format!("request {} for {columns} was denied by {by}", request.id), None)
+        }
         (RequestState::Lapsed, _) => (
             format!("request {} for {columns} lapsed: nobody decided in time", request.id),
             Some("Ask again.".to_owned()),

@@ -128,10 +128,24 @@ impl Session {
         earlier: &mut Earlier,
     ) -> Result<Planned, Step> {
         let Some(statement) = analysed.statements().get(index) else {
-            return Ok(Planned { touched: Arc::default(), refusal: None, class: Class::Empty, charged: false, portal: None, also: Vec::new() });
+            return Ok(Planned {
+                touched: Arc::default(),
+                refusal: None,
+                class: Class::Empty,
+                charged: false,
+                portal: None,
+                also: Vec::new(),
+            });
         };
         let class = statement.class;
-        let mut planned = Planned { touched: analysed.touched(index), refusal: None, class, charged: false, portal: None, also: Vec::new() };
+        let mut planned = Planned {
+            touched: analysed.touched(index),
+            refusal: None,
+            class,
+            charged: false,
+            portal: None,
+            also: Vec::new(),
+        };
         if let Verdict::Refused(refusal) = &statement.verdict {
             planned.refusal = Some(refusal.clone());
             return Ok(planned);
@@ -188,7 +202,8 @@ impl Session {
             Some(Some(index)) => Found::Here(*index),
             Some(None) => Found::Nowhere,
             None if earlier.no_statements => Found::Nowhere,
-            None => match self.statements.meaning(name, self.scope, |sequence| self.ledger.is_over(sequence)) {
+            None => match self.statements.meaning(name, self.scope, |sequence| self.ledger.is_over(sequence))
+            {
                 Meaning::Known(prepared) => Found::Before(prepared),
                 Meaning::Unknown => Found::Nowhere,
                 Meaning::Undecided => return Err(self.drain()),
@@ -208,7 +223,8 @@ impl Session {
                     planned.touched = merged(&planned.touched, &current.touched(prepared.index));
                     let inner = current.statements().get(prepared.index);
                     let effects = inner.into_iter().flat_map(|inner| &inner.effects);
-                    let of_session = effects.filter(|effect| matches!(effect, Effect::SessionState | Effect::Ddl));
+                    let of_session =
+                        effects.filter(|effect| matches!(effect, Effect::SessionState | Effect::Ddl));
                     planned.also.extend(of_session.cloned());
                 }
                 Validity::Changed(_) => {
@@ -232,11 +248,13 @@ impl Session {
             Some(Some(index)) => Found::Here(*index),
             Some(None) => Found::Nowhere,
             None if earlier.no_portals => Found::Nowhere,
-            None => match self.portals.meaning(cursor, self.scope, |sequence| self.ledger.is_over(sequence)) {
-                Meaning::Known(portal) => Found::Before(portal),
-                Meaning::Unknown => Found::Nowhere,
-                Meaning::Undecided => return Err(self.drain()),
-            },
+            None => {
+                match self.portals.meaning(cursor, self.scope, |sequence| self.ledger.is_over(sequence)) {
+                    Meaning::Known(portal) => Found::Before(portal),
+                    Meaning::Unknown => Found::Nowhere,
+                    Meaning::Undecided => return Err(self.drain()),
+                }
+            }
         };
         match found {
             Found::Here(index) => planned.touched = merged(&planned.touched, &analysed.touched(index)),
@@ -361,7 +379,10 @@ fn unresolved() -> Refusal {
         Reason::Unresolved,
         "42501",
         "cannot tell what the names in this statement will mean",
-        Some("The transaction has failed after it changed search_path, the role or temporary tables.".to_owned()),
+        Some(
+            "The transaction has failed after it changed search_path, the role or temporary tables."
+                .to_owned(),
+        ),
         Some("Send ROLLBACK in a message of its own."),
     )
 }

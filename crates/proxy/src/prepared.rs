@@ -37,7 +37,14 @@ pub struct Prepared {
 
 impl Prepared {
     pub fn new(origin: Origin, analysed: Analysed, index: usize, assembled: Arc<Assembled>) -> Self {
-        Self { origin, index, assembled, present: true, current: Mutex::new(analysed), guarded: AtomicU64::new(0) }
+        Self {
+            origin,
+            index,
+            assembled,
+            present: true,
+            current: Mutex::new(analysed),
+            guarded: AtomicU64::new(0),
+        }
     }
 
     /// The same, but the server does not have it.
@@ -162,5 +169,7 @@ pub fn declared_with_hold(analysed: &Analysed, index: usize) -> bool {
     let text: &str = &analysed.text;
     let head = analysed.statement_tokens(index).iter().take_while(|token| !token.is_keyword(text, "for"));
     let words: Vec<_> = head.collect();
-    words.windows(2).any(|pair| matches!(pair, [with, hold] if with.is_keyword(text, "with") && hold.is_keyword(text, "hold")))
+    words.windows(2).any(
+        |pair| matches!(pair, [with, hold] if with.is_keyword(text, "with") && hold.is_keyword(text, "hold")),
+    )
 }

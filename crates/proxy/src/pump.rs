@@ -217,7 +217,8 @@ impl Side {
         match &result {
             Poll::Ready(Ok(0)) => self.ended = true,
             Poll::Ready(Ok(read)) => {
-                self.chunk = if *read >= room { (self.chunk * 2).min(LARGE_CHUNK) } else { CHUNK.max(self.chunk / 2) };
+                self.chunk =
+                    if *read >= room { (self.chunk * 2).min(LARGE_CHUNK) } else { CHUNK.max(self.chunk / 2) };
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.rest(),
@@ -283,9 +284,15 @@ mod tests {
 
     #[test]
     fn rows_are_taken_back_at_a_frame_boundary() {
-        for (written, expected) in
-            [(0, (3, false, 4)), (3, (3, false, 4)), (4, (3, false, 4)), (5, (2, false, 11)), (11, (2, false, 11)), (12, (1, false, 18)), (25, (0, false, 25))]
-        {
+        for (written, expected) in [
+            (0, (3, false, 4)),
+            (3, (3, false, 4)),
+            (4, (3, false, 4)),
+            (5, (2, false, 11)),
+            (11, (2, false, 11)),
+            (12, (1, false, 18)),
+            (25, (0, false, 25)),
+        ] {
             assert_eq!(take_back_after(written), expected, "{written} bytes written");
         }
     }

@@ -56,7 +56,14 @@ pub fn refusal(
     detail: Option<String>,
     hint: Option<&str>,
 ) -> Refusal {
-    Refusal { reason, sqlstate, message: message.into(), detail, hint: hint.map(str::to_owned), position: None }
+    Refusal {
+        reason,
+        sqlstate,
+        message: message.into(),
+        detail,
+        hint: hint.map(str::to_owned),
+        position: None,
+    }
 }
 
 /// What PostgreSQL says of a prepared statement that is not there.

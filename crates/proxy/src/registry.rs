@@ -74,7 +74,10 @@ impl Registry {
         Some(UserConnection { registry: self.clone(), user: user.clone() })
     }
 
-    pub fn enter(self: &Arc<Self>, user: &Arc<str>) -> (Place, mpsc::Sender<Message>, mpsc::Receiver<Message>) {
+    pub fn enter(
+        self: &Arc<Self>,
+        user: &Arc<str>,
+    ) -> (Place, mpsc::Sender<Message>, mpsc::Receiver<Message>) {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, receiver) = mpsc::channel(WAITING);
         self.sessions.insert(number, Handle { user: user.clone(), sender: sender.clone() });

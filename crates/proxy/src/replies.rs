@@ -83,7 +83,9 @@ impl Session {
             return self.probe_rows(frames);
         }
         let Some(run) = current(&mut head.payload) else {
-            return Err(Fatal::protocol("the server sent rows of nothing").incident("rows without a statement").into());
+            return Err(Fatal::protocol("the server sent rows of nothing")
+                .incident("rows without a statement")
+                .into());
         };
         if tag == b'D' && !run.guarded {
             return Err(Fatal::protocol("the server sent rows that it did not describe")
@@ -107,7 +109,9 @@ impl Session {
     /// Rows that pass under grants: none after one of these has ended, and no more than their
     /// limits allow. False: not all of them passed, and none will from here on.
     fn rows_under_grants(&mut self, frames: &[u8], count: u64) -> Result<bool, End> {
-        let Some(run) = self.ledger.head_mut().and_then(|head| current(&mut head.payload)) else { return Ok(false) };
+        let Some(run) = self.ledger.head_mut().and_then(|head| current(&mut head.payload)) else {
+            return Ok(false);
+        };
         let live = &self.shared.live;
         if !run.touched.grants.iter().all(|grant| live.is_live(*grant)) {
             self.cut_off_ended();
@@ -132,7 +136,10 @@ impl Session {
     fn probe_rows(&mut self, mut frames: &[u8]) -> Result<(), End> {
         while let Ok(Some(header)) = frame::next(frames, frame::MAX_BACKEND) {
             let row = DataRow::parse(header.body(frames)).map_err(|_| self.protocol("malformed DataRow"))?;
-            let values = row.values().map(|value| value.map(|value| String::from_utf8_lossy(value).into_owned())).collect();
+            let values = row
+                .values()
+                .map(|value| value.map(|value| String::from_utf8_lossy(value).into_owned()))
+                .collect();
             if !self.state.row(values) {
                 return Err(Fatal::new("54000", "too many temporary tables in this session").into());
             }
@@ -154,8 +161,8 @@ impl Session {
         let head = self.ledger.head_mut();
         match tag {
             b'S' => {
-                let (name, value) =
-                    backend::parameter_status(body(frame)).map_err(|_| self.protocol("malformed ParameterStatus"))?;
+                let (name, value) = backend::parameter_status(body(frame))
+                    .map_err(|_| self.protocol("malformed ParameterStatus"))?;
                 self.pinned(name, value)?;
                 self.client.output.push(frame);
             }
@@ -231,7 +238,7 @@ impl Session {
             _ => {}
         }
         let cut = current(&mut head.payload).is_some_and(|run| run.cut.is_some());
-        if !swallow && !(cut && tag == b'c') {
+        if !(swallow || cut && tag == b'c') {
             self.client.output.push(frame);
         }
         Ok(())
@@ -348,7 +355,8 @@ impl Session {
     fn guard(&mut self, frame: &[u8], plain: &std::collections::HashSet<ColumnId>) -> Result<(), End> {
         let description =
             RowDescription::parse(body(frame)).map_err(|_| self.protocol("malformed RowDescription"))?;
-        let sources = description.fields().map(|field| ColumnId { relation: field.table, attnum: field.attnum });
+        let sources =
+            description.fields().map(|field| ColumnId { relation: field.table, attnum: field.attnum });
         let catalogue = self.database.catalogue();
         let breaches = guard::breaches(sources, &catalogue, plain);
         if breaches.is_empty() {
@@ -423,7 +431,8 @@ impl Session {
                 self.tell_cut_off(run, &cut);
                 return;
             }
-            if let Some(refused) = run.refused.as_ref().filter(|refused| refused.nonce.is_in(error.message())) {
+            if let Some(refused) = run.refused.as_ref().filter(|refused| refused.nonce.is_in(error.message()))
+            {
                 diagnostics::refusal(&refused.refusal, &run.analysed.text, self.client.output.building());
                 self.record_refusal(run, &refused.refusal);
                 return;

@@ -88,11 +88,15 @@ pub async fn serve(
     for (number, own) in listeners.into_iter().enumerate() {
         let (shared, stopping) = (shared.clone(), stopping.clone());
         let run = move || work(shared, own, stopping);
-        let thread = std::thread::Builder::new().name(format!("sessions-{number}")).stack_size(STACK).spawn(run);
+        let thread =
+            std::thread::Builder::new().name(format!("sessions-{number}")).stack_size(STACK).spawn(run);
         threads.push(thread.map_err(Error::Thread)?);
     }
     let mut started = Record::new(Kind::Start, Decision::Allowed, pgwarrant_audit::record::now());
-    started.note = Some(format!("listening on {}", addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")));
+    started.note = Some(format!(
+        "listening on {}",
+        addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+    ));
     // A trail that takes nothing refuses every statement; that is said there.
     let _ = trail.append(started).await;
     let _ = listening.send(addresses);
@@ -154,7 +158,11 @@ impl Keeper {
                 let _ = stopping.wait_for(|stop| *stop).await;
             });
         };
-        std::thread::Builder::new().name("catalogue".to_owned()).stack_size(STACK).spawn(run).map_err(Error::Thread)?;
+        std::thread::Builder::new()
+            .name("catalogue".to_owned())
+            .stack_size(STACK)
+            .spawn(run)
+            .map_err(Error::Thread)?;
         let gone = || Error::Thread(std::io::Error::other("the thread that reads the schemas has ended"));
         Ok(Self { databases: opened.await.unwrap_or_else(|_| Err(gone()))? })
     }
@@ -215,12 +223,13 @@ async fn contained(shared: Arc<Shared>, cache: Arc<Cache>, stream: tokio::net::T
     };
     let trail = shared.trail.clone();
     let mut session = pin!(login::connection(shared, cache, socket, peer));
-    let panicked = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(context))) {
-        Ok(Poll::Ready(())) => Poll::Ready(None),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Some(panic)),
-    })
-    .await;
+    let panicked =
+        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(context))) {
+            Ok(Poll::Ready(())) => Poll::Ready(None),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => Poll::Ready(Some(panic)),
+        })
+        .await;
     if let Some(panic) = panicked {
         let what = said(&*panic);
         tracing::error!(%peer, what, "a session panicked");

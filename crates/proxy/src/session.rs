@@ -322,7 +322,9 @@ impl Session {
             }
         }
         // What writes goes on to its end, as it would without us; what only reads is for nobody.
-        if !self.ledger.is_empty() && self.ledger.iter().all(|entry| crate::replies::is_idle_work(&entry.payload)) {
+        if !self.ledger.is_empty()
+            && self.ledger.iter().all(|entry| crate::replies::is_idle_work(&entry.payload))
+        {
             self.start_cancel();
         }
         pgwarrant_wire::frontend::build::terminate(self.upstream.output.building());

@@ -114,7 +114,8 @@ impl Database {
         let grouped = |role: &&Role| role.groups.iter().any(|group| groups.contains(group));
         let default = |role: &&Role| role.users.is_empty() && role.groups.is_empty();
         let role = self.roles.iter().find(named);
-        let role = role.or_else(|| self.roles.iter().find(grouped)).or_else(|| self.roles.iter().find(default));
+        let role =
+            role.or_else(|| self.roles.iter().find(grouped)).or_else(|| self.roles.iter().find(default));
         role.map(|role| &role.login)
     }
 }

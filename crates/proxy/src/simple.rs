@@ -117,7 +117,8 @@ impl Session {
     pub fn refuse_query(&mut self, text: &str, refusal: Refusal, length: usize) -> Result<Step, End> {
         let nonce = Nonce::new();
         frontend::build::query(self.upstream.output.building(), &nonce.statement());
-        let mut run = Run::new(&Analysed::of_nothing(text, &self.basis), 0, Arc::default(), self.ledger.upcoming());
+        let mut run =
+            Run::new(&Analysed::of_nothing(text, &self.basis), 0, Arc::default(), self.ledger.upcoming());
         run.refused = Some(Refused { nonce, refusal });
         let last = run.sequence;
         let query = Query { assembled: None, runs: VecDeque::from([run]), last, failed: false };

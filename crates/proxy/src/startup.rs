@@ -9,7 +9,9 @@ const FIXED: [&str; 4] = ["standard_conforming_strings", "client_encoding", "rol
 const PROTOCOL: [&str; 4] = ["user", "database", "options", "replication"];
 
 /// The client's settings that go on, in order, as (name, value).
-pub fn settings<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> Result<Vec<(String, String)>, Fatal> {
+pub fn settings<'p>(
+    parameters: impl Iterator<Item = (&'p str, &'p str)>,
+) -> Result<Vec<(String, String)>, Fatal> {
     let mut passed = Vec::new();
     for (name, value) in parameters {
         match name {
@@ -20,8 +22,11 @@ pub fn settings<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> Res
             }
             "replication" => {
                 if !matches!(value, "false" | "off" | "no" | "0") {
-                    return Err(Fatal::new("0A000", "replication connections are not available through pgwarrant")
-                        .hint("Connect to the database server itself."));
+                    return Err(Fatal::new(
+                        "0A000",
+                        "replication connections are not available through pgwarrant",
+                    )
+                    .hint("Connect to the database server itself."));
                 }
             }
             _ if PROTOCOL.contains(&name) || name.starts_with("_pq_.") => {}
@@ -45,8 +50,11 @@ fn add(passed: &mut Vec<(String, String)>, name: String, value: String) -> Resul
         ("standard_conforming_strings", "on" | "true" | "yes" | "1") => Ok(()),
         // What psql sends in the locale C; what it takes for ASCII passes as it is.
         ("client_encoding", "utf8" | "unicode" | "sqlascii") => Ok(()),
-        ("client_encoding", _) => Err(Fatal::new("22023", format!("client_encoding \"{value}\" is not available through pgwarrant"))
-            .hint("Use UTF8, for example with PGCLIENTENCODING=UTF8.")),
+        ("client_encoding", _) => Err(Fatal::new(
+            "22023",
+            format!("client_encoding \"{value}\" is not available through pgwarrant"),
+        )
+        .hint("Use UTF8, for example with PGCLIENTENCODING=UTF8.")),
         ("role", "none") => Ok(()),
         _ => Err(not_yours(&name)),
     }
@@ -135,7 +143,8 @@ mod tests {
             ("client_encoding", "'utf-8'"),
             ("_pq_.x", "y"),
         ];
-        let expected = [("DateStyle", "ISO"), ("geqo", "off"), ("statement_timeout", "5s"), ("search_path", r"a b,\c")];
+        let expected =
+            [("DateStyle", "ISO"), ("geqo", "off"), ("statement_timeout", "5s"), ("search_path", r"a b,\c")];
         let found = passed(&given).unwrap();
         let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(found, expected);

@@ -135,7 +135,12 @@ mod tests {
     #[test]
     fn an_answer_becomes_the_state_whatever_its_order() {
         let row = |kind: &str, place, text: &str| (kind.to_owned(), place, text.to_owned());
-        let state = gathered(vec![row("t", 0, "x"), row("p", 2, "public"), row("r", 0, "app"), row("p", 1, "pg_catalog")]);
+        let state = gathered(vec![
+            row("t", 0, "x"),
+            row("p", 2, "public"),
+            row("r", 0, "app"),
+            row("p", 1, "pg_catalog"),
+        ]);
         assert_eq!(state.search_path, ["pg_catalog", "public"]);
         assert_eq!((state.role.as_str(), state.temp_relations), ("app", vec!["x".to_owned()]));
     }

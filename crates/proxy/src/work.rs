@@ -31,14 +31,22 @@ pub enum Work {
         run: Option<Box<Run>>,
     },
     /// Whose result is described, for the wire guard.
-    Describe { prepared: Option<Arc<Prepared>>, touched: Arc<Touched> },
+    Describe {
+        prepared: Option<Arc<Prepared>>,
+        touched: Arc<Touched>,
+    },
     Execute(Box<Run>),
-    Close { statement: Option<Box<str>>, portal: Option<Box<str>> },
+    Close {
+        statement: Option<Box<str>>,
+        portal: Option<Box<str>>,
+    },
     Sync,
     /// The session's question about its own state; its rows are read.
     Probe,
     /// A statement that is made anew before it is used: if that fails, it is gone.
-    Anew { name: Box<str> },
+    Anew {
+        name: Box<str>,
+    },
     /// Nothing to remember.
     Nothing,
 }
@@ -154,7 +162,9 @@ impl Run {
 
 /// What two statements touch together.
 pub fn merged(first: &Arc<Touched>, second: &Arc<Touched>) -> Arc<Touched> {
-    let nothing = |touched: &Touched| touched.relations.is_empty() && touched.plain.is_empty() && touched.grants.is_empty();
+    let nothing = |touched: &Touched| {
+        touched.relations.is_empty() && touched.plain.is_empty() && touched.grants.is_empty()
+    };
     if nothing(second) {
         return first.clone();
     }

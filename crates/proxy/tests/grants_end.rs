@@ -9,31 +9,75 @@ const SELECT: &str = "SELECT email FROM customers WHERE id = 17";
 /// What is done while the grant is live, and what is tried afterwards. `{}` is the query.
 const ATTEMPTS: &[(&str, &str, &str)] = &[
     ("a prepared statement", "P a {} | S | W Z", "B - a | E - | S"),
-    ("after a Parse that fails because the name is taken", "P a {} | S | W Z", "P a SELECT 1 | S | B - a | E - | S"),
+    (
+        "after a Parse that fails because the name is taken",
+        "P a {} | S | W Z",
+        "P a SELECT 1 | S | B - a | E - | S",
+    ),
     ("after a Parse that fails", "P a {} | S | W Z", "P a SELECT nonexistent | S | B - a | DP - | E - | S"),
     ("after a Close that is skipped", "P a {} | S | W Z", "P - selec | CS a | S | B - a | E - | S"),
     ("the unnamed statement", "P - {} | S | W Z", "B - - | E - | S"),
-    ("the unnamed statement after a Parse that is skipped", "P - {} | S | W Z", "P x selec | P - SELECT 1 | S | B - - | E - | S"),
+    (
+        "the unnamed statement after a Parse that is skipped",
+        "P - {} | S | W Z",
+        "P x selec | P - SELECT 1 | S | B - - | E - | S",
+    ),
     ("a portal", "Q BEGIN | P - {} | B p - | S | W Z | W Z", "E p | S"),
     ("a portal by FETCH", "Q BEGIN | P - {} | B p - | S | W Z | W Z", "Q FETCH ALL FROM p"),
-    ("a portal after a Close that is skipped", "Q BEGIN | P - {} | B p - | S | W Z | W Z", "P - selec | CP p | S | E p | S"),
+    (
+        "a portal after a Close that is skipped",
+        "Q BEGIN | P - {} | B p - | S | W Z | W Z",
+        "P - selec | CP p | S | E p | S",
+    ),
     ("a cursor", "Q BEGIN | Q DECLARE p CURSOR FOR {} | W Z | W Z", "Q FETCH ALL FROM p"),
-    ("a cursor with hold", "Q BEGIN | Q DECLARE p CURSOR WITH HOLD FOR {} | Q COMMIT | W Z | W Z | W Z", "Q FETCH ALL FROM p"),
+    (
+        "a cursor with hold",
+        "Q BEGIN | Q DECLARE p CURSOR WITH HOLD FOR {} | Q COMMIT | W Z | W Z | W Z",
+        "Q FETCH ALL FROM p",
+    ),
     ("a cursor as a portal", "Q BEGIN | Q DECLARE p CURSOR FOR {} | W Z | W Z", "E p | S"),
-    ("a cursor by a prepared FETCH", "Q BEGIN | Q DECLARE p CURSOR FOR {} | P f FETCH ALL FROM p | S | W Z | W Z | W Z", "B - f | E - | S"),
-    ("a cursor that moves back", "Q BEGIN | Q DECLARE p SCROLL CURSOR FOR {} | W Z | W Z", "Q MOVE LAST FROM p | Q FETCH FIRST FROM p"),
+    (
+        "a cursor by a prepared FETCH",
+        "Q BEGIN | Q DECLARE p CURSOR FOR {} | P f FETCH ALL FROM p | S | W Z | W Z | W Z",
+        "B - f | E - | S",
+    ),
+    (
+        "a cursor that moves back",
+        "Q BEGIN | Q DECLARE p SCROLL CURSOR FOR {} | W Z | W Z",
+        "Q MOVE LAST FROM p | Q FETCH FIRST FROM p",
+    ),
     ("PREPARE and EXECUTE", "Q PREPARE a AS {} | W Z", "Q EXECUTE a"),
     ("PREPARE and Bind", "Q PREPARE a AS {} | W Z", "B - a | E - | S"),
     ("Parse and EXECUTE", "P a {} | S | W Z", "Q EXECUTE a"),
     ("a prepared EXECUTE", "P a {} | P b EXECUTE a | S | W Z", "B - b | E - | S"),
     ("EXECUTE of a prepared EXECUTE", "P b {} | P a EXECUTE b | S | W Z", "Q EXECUTE a"),
-    ("FETCH of a bound EXECUTE", "Q BEGIN | P b {} | P a EXECUTE b | B pp a | S | W Z | W Z", "Q FETCH ALL FROM pp"),
+    (
+        "FETCH of a bound EXECUTE",
+        "Q BEGIN | P b {} | P a EXECUTE b | B pp a | S | W Z | W Z",
+        "Q FETCH ALL FROM pp",
+    ),
     ("EXPLAIN ANALYZE EXECUTE", "Q PREPARE a AS {} | W Z", "Q EXPLAIN (ANALYZE, VERBOSE) EXECUTE a"),
     ("CREATE TABLE AS EXECUTE", "Q PREPARE a AS {} | W Z", "Q CREATE TEMP TABLE t AS EXECUTE a | Q TABLE t"),
-    ("after a PREPARE that fails", "Q PREPARE a AS {} | W Z", "Q PREPARE a AS SELECT 1; EXECUTE a | Q EXECUTE a"),
-    ("after a DEALLOCATE that is not reached", "Q PREPARE a AS {} | W Z", "Q SELECT 1/0; DEALLOCATE a | Q EXECUTE a"),
-    ("after a DEALLOCATE that is not reached, in a pipeline", "P a {} | S | W Z", "Q SELECT 1/0; DEALLOCATE a | B - a | E - | S"),
-    ("after a DISCARD that fails", "P a {} | S | W Z", "Q BEGIN | Q DISCARD ALL | Q ROLLBACK | B - a | E - | S"),
+    (
+        "after a PREPARE that fails",
+        "Q PREPARE a AS {} | W Z",
+        "Q PREPARE a AS SELECT 1; EXECUTE a | Q EXECUTE a",
+    ),
+    (
+        "after a DEALLOCATE that is not reached",
+        "Q PREPARE a AS {} | W Z",
+        "Q SELECT 1/0; DEALLOCATE a | Q EXECUTE a",
+    ),
+    (
+        "after a DEALLOCATE that is not reached, in a pipeline",
+        "P a {} | S | W Z",
+        "Q SELECT 1/0; DEALLOCATE a | B - a | E - | S",
+    ),
+    (
+        "after a DISCARD that fails",
+        "P a {} | S | W Z",
+        "Q BEGIN | Q DISCARD ALL | Q ROLLBACK | B - a | E - | S",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +91,10 @@ async fn a_grant_that_ended_gives_nothing_by_any_name() {
             assert!(!prepared.iter().any(|message| message.starts_with('E')), "{name}: {prepared:?}");
             fixture.revoke(grant).await;
             let seen = ada.script_to_end(after).await;
-            assert!(!seen.iter().any(|message| message.contains("secret")), "{name}, rows {rows:?}: {seen:?}");
+            assert!(
+                !seen.iter().any(|message| message.contains("secret")),
+                "{name}, rows {rows:?}: {seen:?}"
+            );
         }
     }
     fixture.end().await;
@@ -63,7 +110,10 @@ async fn a_prepared_statement_follows_the_grants() {
     let grant = fixture.grant(None, None).await;
     // The notice of the approval may come first.
     let seen = ada.script(use_it).await;
-    assert!(seen.ends_with(&["2 ", "D secret17@example.com", "C SELECT 1", "Z I"].map(str::to_owned)), "{seen:?}");
+    assert!(
+        seen.ends_with(&["2 ", "D secret17@example.com", "C SELECT 1", "Z I"].map(str::to_owned)),
+        "{seen:?}"
+    );
     fixture.revoke(grant).await;
     assert_eq!(ada.script(use_it).await, ["2 ", "D ***", "C SELECT 1", "Z I"]);
     fixture.end().await;
@@ -75,8 +125,12 @@ async fn a_running_statement_is_cut_off_and_what_was_sent_is_on_record() {
     for extended in [false, true] {
         let grant = fixture.grant(None, None).await;
         let mut ada = fixture.ada().await;
-        let endless = "SELECT c.email FROM customers AS c, generate_series(1, 50000000) AS g";
-        let script = if extended { format!("P - {endless} | B - - | E - | S | W D") } else { format!("Q {endless} | W D") };
+        let endless = "SELECT c.email FROM customers AS c, plain AS p, plain AS q";
+        let script = if extended {
+            format!("P - {endless} | B - - | E - | S | W D")
+        } else {
+            format!("Q {endless} | W D")
+        };
         ada.script(&script).await;
         fixture.revoke(grant).await;
         let mut rows = 1;
@@ -88,11 +142,18 @@ async fn a_running_statement_is_cut_off_and_what_was_sent_is_on_record() {
                 _ => {}
             }
         };
-        assert!(error.contains(&format!("grant {grant} was revoked while the statement was running")), "{error}");
+        assert!(
+            error.contains(&format!("grant {grant} was revoked while the statement was running")),
+            "{error}"
+        );
         assert!(error.contains(&format!("{rows} rows had been sent")), "{rows} rows came: {error}");
         assert_eq!(ada.message().await.as_deref(), Some("Z I"));
         let seen = ada.run("SELECT 1").await;
-        assert_eq!(seen, ["T ?column?:23", "D 1", "C SELECT 1", "Z I"], "the cancel must not hit what comes later");
+        assert_eq!(
+            seen,
+            ["T ?column?:23", "D 1", "C SELECT 1", "Z I"],
+            "the cancel must not hit what comes later"
+        );
         let filter = pgwarrant_audit::Filter {
             decision: Some(pgwarrant_audit::Decision::CutOff),
             grant: Some(grant),
@@ -111,7 +172,10 @@ async fn no_more_rows_pass_than_a_grant_allows() {
     let seen = fixture.ada().await.run("SELECT email FROM customers ORDER BY id").await;
     let rows = seen.iter().filter(|message| message.starts_with('D')).count();
     assert_eq!(rows, 3, "{seen:?}");
-    assert!(seen.iter().any(|message| message.contains("was used up while the statement was running")), "{seen:?}");
+    assert!(
+        seen.iter().any(|message| message.contains("was used up while the statement was running")),
+        "{seen:?}"
+    );
     fixture.end().await;
 }
 
@@ -128,7 +192,11 @@ async fn raw_rows_come_after_their_record() {
         .filter(|record| record.kind == pgwarrant_audit::Kind::Statement)
         .map(|record| (record.phase, record.rows, record.intent_of))
         .collect();
-    let intent = records.iter().find(|record| record.phase == pgwarrant_audit::Phase::Intent).map(|record| record.seq);
-    assert_eq!(phases, [(pgwarrant_audit::Phase::Intent, 0, None), (pgwarrant_audit::Phase::Outcome, 1, intent)]);
+    let intent =
+        records.iter().find(|record| record.phase == pgwarrant_audit::Phase::Intent).map(|record| record.seq);
+    assert_eq!(
+        phases,
+        [(pgwarrant_audit::Phase::Intent, 0, None), (pgwarrant_audit::Phase::Outcome, 1, intent)]
+    );
     fixture.end().await;
 }

@@ -12,8 +12,8 @@ mod relations;
 use std::collections::{BTreeSet, HashMap};
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, NamedWindowExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement, With,
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, With,
 };
 
 use crate::analyse::expr::idents;
@@ -21,6 +21,7 @@ use crate::analyse::normalise::normalise;
 use crate::analyse::parse::parse;
 use crate::analyse::source::Source;
 use crate::analyse::tree::{self, Part};
+use crate::analyse::with_room;
 use crate::{Limits, lexer};
 
 /// A base column: schema, relation, column.
@@ -43,8 +44,7 @@ pub fn lineage(definition: &str, resolve: &dyn Fn(&str, &str) -> Option<Vec<Stri
     let ranges = lexer::split(definition, &tokens);
     let [range] = ranges.as_slice() else { return None };
     let source = Source { text: definition, tokens: &tokens, range: range.clone() };
-    let room = (4 << 20) + tokens.len() * (4 << 10);
-    stacker::maybe_grow(room, room, || {
+    with_room(&source, || {
         let (parsed, _) = normalise(&source, None);
         let Ok(Statement::Query(query)) = parse(parsed, limits.nesting) else { return None };
         let mut follower = Follower { resolve, scopes: Vec::new(), ctes: Vec::new() };
@@ -97,15 +97,41 @@ impl Follower<'_> {
         if let Some(with) = &query.with {
             self.with(with)?;
         }
-        let mut outcome = self.body(&query.body)?;
+        let order = match &query.order_by {
+            None => &[][..],
+            Some(OrderBy { kind: OrderByKind::Expressions(items), interpolate: None }) => items.as_slice(),
+            Some(_) => return None,
+        };
+        let mut outcome = match query.body.as_ref() {
+            SetExpr::Select(select) => self.select(select, order)?,
+            // Ordered by what it gives.
+            body => {
+                let mut outcome = self.body(body)?;
+                if !order.is_empty() {
+                    outcome.conditions.extend(outcome.outputs.iter().flat_map(|(_, sources)| sources).cloned());
+                }
+                outcome
+            }
+        };
+        outcome.conditions.extend(self.limits(query)?);
         self.ctes.pop();
-        if let Some(order) = &query.order_by {
-            // Names of the outputs, or columns that are gone with the scope: those of the body.
-            let OrderByKind::Expressions(_) = &order.kind else { return None };
-            let outputs: Vec<Sources> = outcome.outputs.iter().map(|(_, sources)| sources.clone()).collect();
-            outcome.conditions.extend(outputs.into_iter().flatten());
-        }
         Some(outcome)
+    }
+
+    fn limits(&mut self, query: &Query) -> Option<Sources> {
+        let mut exprs: Vec<&Expr> = query.fetch.iter().filter_map(|fetch| fetch.quantity.as_ref()).collect();
+        match &query.limit_clause {
+            None => {}
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) if limit_by.is_empty() => {
+                exprs.extend(limit.iter().chain(offset.iter().map(|offset| &offset.value)));
+            }
+            Some(_) => return None,
+        }
+        let mut sources = Sources::new();
+        for expr in exprs {
+            sources.extend(self.expr(expr)?);
+        }
+        Some(sources)
     }
 
     fn with(&mut self, with: &With) -> Option<()> {
@@ -147,7 +173,7 @@ impl Follower<'_> {
 
     fn body(&mut self, body: &SetExpr) -> Option<Outcome> {
         match body {
-            SetExpr::Select(select) => self.select(select),
+            SetExpr::Select(select) => self.select(select, &[]),
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOperation { left, right, .. } => {
                 let (left, right) = (self.body(left)?, self.body(right)?);
@@ -172,7 +198,7 @@ impl Follower<'_> {
         }
     }
 
-    fn select(&mut self, select: &Select) -> Option<Outcome> {
+    fn select(&mut self, select: &Select, order: &[OrderByExpr]) -> Option<Outcome> {
         let foreign = select.top.is_some()
             || select.exclude.is_some()
             || select.into.is_some()
@@ -214,6 +240,24 @@ impl Follower<'_> {
         let mut outputs = Vec::new();
         for item in &select.projection {
             self.output(item, merges, &mut outputs)?;
+        }
+        if let Some(Distinct::On(on)) = &select.distinct {
+            for expr in on {
+                conditions.extend(self.expr(expr)?);
+            }
+        }
+        let mut parts = Vec::new();
+        tree::ordering(order, &mut parts)?;
+        for part in parts {
+            // By the name of an output, or by an expression.
+            let output = match part {
+                Part::Expr(Expr::Identifier(name)) => outputs.iter().find(|(output, _)| *output == name.value),
+                _ => None,
+            };
+            match output {
+                Some((_, sources)) => conditions.extend(sources.iter().cloned()),
+                None => conditions.extend(self.parts(vec![part])?),
+            }
         }
         // Which expression is over which window is not worth telling.
         for (_, sources) in &mut outputs {
@@ -300,25 +344,32 @@ impl Follower<'_> {
 
     /// A name without a qualifier: every column that it could be.
     fn column(&self, name: &Ident) -> Option<Sources> {
+        let mut sources = Sources::new();
+        let mut possible = false;
         for items in self.scopes.iter().rev() {
-            let found = items.iter().flat_map(|item| &item.columns).filter(|(column, _)| *column == name.value);
-            let others = items.iter().filter_map(|item| item.others.as_ref());
-            let mut sources = Sources::new();
-            let mut known = false;
-            for (_, of) in found {
-                known = true;
-                sources.extend(of.iter().cloned());
+            for others in items.iter().filter_map(|item| item.others.as_ref()) {
+                possible = true;
+                sources.extend(others.iter().cloned());
             }
-            for of in others {
-                known = true;
-                sources.extend(of.iter().cloned());
-            }
-            if known {
+            let mut found = items
+                .iter()
+                .flat_map(|item| &item.columns)
+                .filter(|(column, _)| *column == name.value)
+                .map(|(_, of)| of)
+                .peekable();
+            if found.peek().is_some() {
+                sources.extend(found.flatten().cloned());
                 return Some(sources);
             }
         }
-        // A whole row; DEFAULT and their like have no place in a view.
-        self.named(name).map(Item::row)
+        // A whole row comes last to PostgreSQL; DEFAULT and its like have no place in a view.
+        match self.named(name) {
+            Some(item) => {
+                sources.extend(item.row());
+                Some(sources)
+            }
+            None => possible.then_some(sources),
+        }
     }
 
     fn qualified(&self, names: &[&Ident]) -> Option<Sources> {

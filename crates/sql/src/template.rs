@@ -48,10 +48,10 @@ pub fn template(text: &str, tokens: &[Token]) -> Vec<u8> {
     let masks = takes_constants(text, tokens);
     let mut positions = Positions::default();
     let mut modifiers = Modifiers::default();
-    for (index, token) in tokens.iter().enumerate() {
+    for token in tokens {
         let raw = token.text(text);
-        let positional = positions.follow(text, tokens, index);
-        let modifier = modifiers.follow(text, tokens, index);
+        let positional = positions.follow(token.kind, raw);
+        let modifier = modifiers.follow(token.kind, raw);
         let kept = match token.kind {
             TokenKind::Identifier => Tag::Identifier,
             TokenKind::QuotedIdentifier => Tag::QuotedIdentifier,
@@ -144,7 +144,12 @@ fn takes_constants(text: &str, tokens: &[Token]) -> bool {
         "declare",
     ];
     let first = tokens.iter().find(|token| !token.is_punct(text, "("));
-    first.is_some_and(|token| KEYWORDS.iter().any(|keyword| token.is_keyword(text, keyword)))
+    first.is_some_and(|token| token.kind == TokenKind::Identifier && is_any(token.text(text), &KEYWORDS))
+}
+
+/// Is it one of these keywords?
+fn is_any(raw: &str, keywords: &[&str]) -> bool {
+    keywords.iter().any(|keyword| raw.eq_ignore_ascii_case(keyword))
 }
 
 /// Follows the lists in which an integer may be a position in the select list.
@@ -153,23 +158,31 @@ struct Positions {
     depth: usize,
     /// The depth of each list that we are in.
     lists: Vec<usize>,
+    before: Before,
+}
+
+/// What the token before was, as far as it matters.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Other,
+    Point,
+    Distinct,
+    DistinctOn,
 }
 
 impl Positions {
-    /// Is the token at `index` in such a list?
-    fn follow(&mut self, text: &str, tokens: &[Token], index: usize) -> bool {
+    /// Is the next token, this one, in such a list?
+    fn follow(&mut self, kind: TokenKind, raw: &str) -> bool {
         const ENDS: [&str; 9] =
             ["limit", "offset", "fetch", "for", "having", "window", "union", "intersect", "except"];
-        let Some(token) = tokens.get(index) else { return false };
-        let before = index.checked_sub(1).and_then(|before| tokens.get(before));
-        match token.kind {
-            TokenKind::Punctuation => match token.text(text) {
+        let before = std::mem::take(&mut self.before);
+        match kind {
+            TokenKind::Punctuation => match raw {
+                "." => self.before = Before::Point,
                 "(" => {
                     self.depth += 1;
-                    let first = index.checked_sub(2).and_then(|first| tokens.get(first));
-                    if before.is_some_and(|before| before.is_keyword(text, "on"))
-                        && first.is_some_and(|first| first.is_keyword(text, "distinct"))
-                    {
+                    if before == Before::DistinctOn {
                         self.lists.push(self.depth);
                     }
                 }
@@ -181,17 +194,19 @@ impl Positions {
                 }
                 _ => {}
             },
-            // GROUP BY, ORDER BY, PARTITION BY; whatever else it may be, integers stay.
-            TokenKind::Identifier if token.is_keyword(text, "by") && self.lists.last() != Some(&self.depth) => {
-                self.lists.push(self.depth);
-            }
-            // All of them reserved: a column's name only after a point.
-            TokenKind::Identifier
-                if self.lists.last() == Some(&self.depth)
-                    && ENDS.iter().any(|end| token.is_keyword(text, end))
-                    && !before.is_some_and(|before| before.is_punct(text, ".")) =>
-            {
-                self.lists.pop();
+            TokenKind::Identifier => {
+                let in_list = self.lists.last() == Some(&self.depth);
+                if raw.eq_ignore_ascii_case("distinct") {
+                    self.before = Before::Distinct;
+                } else if before == Before::Distinct && raw.eq_ignore_ascii_case("on") {
+                    self.before = Before::DistinctOn;
+                } else if !in_list && raw.eq_ignore_ascii_case("by") {
+                    // GROUP BY, ORDER BY, PARTITION BY; whatever else it may be, integers stay.
+                    self.lists.push(self.depth);
+                } else if in_list && before != Before::Point && is_any(raw, &ENDS) {
+                    // All of them reserved: a column's name only after a point.
+                    self.lists.pop();
+                }
             }
             _ => {}
         }
@@ -213,22 +228,21 @@ enum Modifiers {
 }
 
 impl Modifiers {
-    /// Is the token at `index` in such parentheses?
-    fn follow(&mut self, text: &str, tokens: &[Token], index: usize) -> bool {
+    /// Is the next token, this one, in such parentheses?
+    fn follow(&mut self, kind: TokenKind, raw: &str) -> bool {
         const MORE: [&str; 5] = ["varying", "character", "char", "to", "second"];
-        let Some(token) = tokens.get(index) else { return false };
-        *self = match (&self, token.kind) {
-            (Self::Inside, _) if !token.is_punct(text, ")") => Self::Inside,
+        *self = match (&self, kind) {
+            (Self::Inside, _) if raw != ")" => Self::Inside,
             // WITH x AS MATERIALIZED (…)
-            (Self::Name, TokenKind::Identifier) if token.is_keyword(text, "materialized") => Self::Elsewhere,
-            (Self::Name, TokenKind::Identifier | TokenKind::QuotedIdentifier) => Self::Named,
-            (Self::Named, TokenKind::Identifier) if MORE.iter().any(|word| token.is_keyword(text, word)) => {
-                Self::Named
+            (Self::Name, TokenKind::Identifier) if raw.eq_ignore_ascii_case("materialized") => {
+                Self::Elsewhere
             }
-            (Self::Named, TokenKind::Punctuation) if token.is_punct(text, ".") => Self::Name,
-            (Self::Named, TokenKind::Punctuation) if token.is_punct(text, "(") => Self::Inside,
-            (_, TokenKind::Identifier) if token.is_keyword(text, "as") => Self::Name,
-            (_, TokenKind::Punctuation) if token.is_punct(text, "::") => Self::Name,
+            (Self::Name, TokenKind::Identifier | TokenKind::QuotedIdentifier) => Self::Named,
+            (Self::Named, TokenKind::Identifier) if is_any(raw, &MORE) => Self::Named,
+            (Self::Named, TokenKind::Punctuation) if raw == "." => Self::Name,
+            (Self::Named, TokenKind::Punctuation) if raw == "(" => Self::Inside,
+            (_, TokenKind::Identifier) if raw.eq_ignore_ascii_case("as") => Self::Name,
+            (_, TokenKind::Punctuation) if raw == "::" => Self::Name,
             _ => Self::Elsewhere,
         };
         *self == Self::Inside

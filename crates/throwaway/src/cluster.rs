@@ -30,9 +30,13 @@ impl Error {
     /// What the reader can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Error::NoBinaries => "Run \"make postgres\", which installs them with the system's package manager.",
+            Error::NoBinaries => {
+                "Run \"make postgres\", which installs them with the system's package manager."
+            }
             Error::NoOrdinaryUser => "Run as an ordinary user.",
-            Error::Io { .. } | Error::Failed { .. } => "Look at the message above; the directory has been removed.",
+            Error::Io { .. } | Error::Failed { .. } => {
+                "Look at the message above; the directory has been removed."
+            }
         }
     }
 }
@@ -112,7 +116,8 @@ impl Cluster {
                 let _ = input.write_all(sql.as_bytes());
             })
         });
-        let output = child.wait_with_output().map_err(|source| Error::Io { what: "run psql".into(), source })?;
+        let output =
+            child.wait_with_output().map_err(|source| Error::Io { what: "run psql".into(), source })?;
         if let Some(writer) = writer {
             let _ = writer.join();
         }
@@ -155,7 +160,8 @@ pub fn find_binaries() -> Option<PathBuf> {
     found.sort();
     found.pop().map(|(_, binaries)| binaries).or_else(|| {
         let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path).find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
+        std::env::split_paths(&path)
+            .find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
     })
 }
 
@@ -190,9 +196,11 @@ fn make_directory(owner: Option<Owner>) -> Result<PathBuf, Error> {
         let directory = base.join(format!("pgwarrant-{}-{attempt}", std::process::id()));
         match fs::create_dir(&directory) {
             Ok(()) => {
-                fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).map_err(at("restrict a directory"))?;
+                fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))
+                    .map_err(at("restrict a directory"))?;
                 if let Some(owner) = owner {
-                    chown(&directory, Some(owner.uid), Some(owner.gid)).map_err(at("hand over a directory"))?;
+                    chown(&directory, Some(owner.uid), Some(owner.gid))
+                        .map_err(at("hand over a directory"))?;
                 }
                 return Ok(directory);
             }
@@ -260,7 +268,8 @@ fn settings(directory: &Path, port: u16, options: &Options) -> String {
 
 fn launch(directory: &Path, binaries: &Path, owner: Option<Owner>, port: u16) -> Result<Child, Error> {
     let log_path = directory.join("log");
-    let log = fs::File::create(&log_path).map_err(|source| Error::Io { what: "make a log file".into(), source })?;
+    let log =
+        fs::File::create(&log_path).map_err(|source| Error::Io { what: "make a log file".into(), source })?;
     let log_again = log.try_clone().map_err(|source| Error::Io { what: "make a log file".into(), source })?;
     let mut server = run_as(owner, binaries.join("postgres"))
         .arg("-D")

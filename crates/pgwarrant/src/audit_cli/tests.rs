@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use pgwarrant_audit::{Decision, Kind, Phase, Record, RecordedError, Settings, Trail, control, open_database};
+use pgwarrant_audit::{
+    Decision, Kind, Phase, Record, RecordedError, Settings, Trail, control, open_database,
+};
 use serde_json::Value;
 
 use super::{AuditCommand, execute, moment, printable};
@@ -47,7 +49,8 @@ fn records() -> Vec<Record> {
     login.user = "ada".into();
     login.address = "127.0.0.1:40000".into();
     let mut refused = statement(Decision::Refused, 1);
-    refused.error = Some(RecordedError { sqlstate: "42501".to_owned(), message: "permission denied".to_owned() });
+    refused.error =
+        Some(RecordedError { sqlstate: "42501".to_owned(), message: "permission denied".to_owned() });
     vec![
         login,
         Record { masked: raw.clone(), rows: 1, ..statement(Decision::Masked, 1) },
@@ -113,7 +116,8 @@ fn json_is_one_record_a_line_and_nothing_else() {
         let ran = run(directory.path(), arguments);
         assert_eq!(ran.status, 0, "{}", ran.problems);
         let json = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
-        let seqs: Vec<u64> = ran.out.lines().map(|line| json(line)["seq"].as_u64().expect("a number")).collect();
+        let seqs: Vec<u64> =
+            ran.out.lines().map(|line| json(line)["seq"].as_u64().expect("a number")).collect();
         assert_eq!(seqs, expected, "{arguments}");
     }
 }
@@ -135,7 +139,11 @@ fn verify_tells_intact_from_broken_from_could_not_run() {
     written(directory.path(), records());
     let ran = run(directory.path(), &format!("verify --expect-head {head}"));
     assert_eq!(ran.status, 0, "a trail that has grown since is intact: {}", ran.out);
-    assert!(ran.out.contains("the audit trail is intact\n") && ran.out.contains("  records  10\n"), "{}", ran.out);
+    assert!(
+        ran.out.contains("the audit trail is intact\n") && ran.out.contains("  records  10\n"),
+        "{}",
+        ran.out
+    );
 
     let other = "0".repeat(64);
     let ran = run(directory.path(), &format!("verify --expect-head {other}"));
@@ -190,7 +198,9 @@ fn times_are_read_as_they_are_typed() {
     ] {
         assert_eq!(moment(text), Ok(expected), "{text}");
     }
-    for (text, ago) in [("2h", day / 12), ("7d", 7 * day), ("1 day 30 min", day + day / 48), ("90s", 90_000_000)] {
+    for (text, ago) in
+        [("2h", day / 12), ("7d", 7 * day), ("1 day 30 min", day + day / 48), ("90s", 90_000_000)]
+    {
         let before = pgwarrant_audit::record::now();
         let found = moment(text).expect(text);
         let after = pgwarrant_audit::record::now();

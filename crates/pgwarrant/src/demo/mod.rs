@@ -72,7 +72,10 @@ fn story(addresses: &[SocketAddr], cluster: &Cluster, config: &Config) {
     }
     let store = config.store.path.display();
     lines.push(String::new());
-    lines.push(format!("{}. The whole trail, and the proof that nothing in it was changed:", story::STEPS.len() + 1));
+    lines.push(format!(
+        "{}. The whole trail, and the proof that nothing in it was changed:",
+        story::STEPS.len() + 1
+    ));
     lines.push(format!("   {} audit --store {store} tail", program()));
     lines.push(format!("   {} audit --store {store} verify", program()));
     lines.push(String::new());

@@ -30,11 +30,7 @@ pub const STEPS: &[Step] = &[
         sql: "SELECT * FROM pgwarrant.request('customers.name, customers.email', rows => 'id = 42', \
               reason => 'ticket 4711: parcel came back', duration => '5 min')",
     },
-    Step {
-        says: "She can't approve that herself.",
-        user: "ada",
-        sql: "SELECT * FROM pgwarrant.approve(1)",
-    },
+    Step { says: "She can't approve that herself.", user: "ada", sql: "SELECT * FROM pgwarrant.approve(1)" },
     Step {
         says: "petra, of the privacy team, looks at what is asked and approves.",
         user: "petra",

@@ -20,11 +20,12 @@ use tokio::sync::oneshot;
 
 const SCHEMA: &str = "CREATE TABLE customers (id int PRIMARY KEY, email text NOT NULL, city text NOT NULL);
     INSERT INTO customers SELECT i, 'secret' || i || '@example.com', 'Lyon' FROM generate_series(1, 40) AS i;
-    CREATE TABLE plain (a int)";
+    CREATE TABLE plain (a int); INSERT INTO plain SELECT generate_series(1, 1000)";
 
 /// The run's server, host and port, and its superuser.
 fn server() -> (String, u16, String) {
-    let url = std::env::var("PGWARRANT_TEST_PG").expect("PGWARRANT_TEST_PG names the server; `make test` starts one");
+    let url = std::env::var("PGWARRANT_TEST_PG")
+        .expect("PGWARRANT_TEST_PG names the server; `make test` starts one");
     let rest = url.strip_prefix("postgres://").expect("a URL");
     let (user, rest) = rest.split_once('@').expect("a user");
     let (address, _) = rest.split_once('/').expect("a database");
@@ -59,7 +60,7 @@ impl Fixture {
         let groups = vec![group("engineers", false), group("privacy", true)];
         let of_grants = pgwarrant_grants::Settings { groups: groups.clone(), ..Default::default() };
         let store = pgwarrant_grants::MemoryStore::default();
-        let live = Live::open(store, pgwarrant_grants::SystemClock::default(), of_grants).expect("grants open");
+        let live = Live::open(store, pgwarrant_grants::SystemClock, of_grants).expect("grants open");
         let store = pgwarrant_audit::MemoryStore::default();
         let trail = pgwarrant_audit::Trail::with_store(store, Default::default()).expect("the trail opens");
         let user = |name: &str, group: &str| User {
@@ -103,7 +104,9 @@ impl Fixture {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            pgwarrant_proxy::serve(settings, grants, records, listening, shutdown).await.expect("the proxy runs");
+            pgwarrant_proxy::serve(settings, grants, records, listening, shutdown)
+                .await
+                .expect("the proxy runs");
         });
         let proxy = bound.await.expect("the proxy listens")[0];
         Self { database, proxy, live, trail, stop: Some(stop) }
@@ -125,17 +128,27 @@ impl Fixture {
         let mut ada = self.ada().await;
         let rows = rows.map_or(String::new(), |rows| format!(", rows => '{rows}'"));
         let most = max_rows.map_or(String::new(), |most| format!(", max_rows => {most}"));
-        let call = format!("SELECT request_id FROM pgwarrant.request('customers.email', reason => 'a test'{rows}{most})");
-        let request = ada.run(&call).await.into_iter().find_map(|message| message.strip_prefix("D ").map(str::to_owned));
+        let call = format!(
+            "SELECT request_id FROM pgwarrant.request('customers.email', reason => 'a test'{rows}{most})"
+        );
+        let request = ada
+            .run(&call)
+            .await
+            .into_iter()
+            .find_map(|message| message.strip_prefix("D ").map(str::to_owned));
         let request = request.and_then(|row| row.parse().ok()).expect("a request's number");
         let (live, petra) = (self.live.clone(), petra());
-        let approved = tokio::task::spawn_blocking(move || live.approve(&petra, request, None)).await.expect("no panic");
+        let approved =
+            tokio::task::spawn_blocking(move || live.approve(&petra, request, None)).await.expect("no panic");
         approved.expect("petra may").grant.id
     }
 
     pub async fn revoke(&self, grant: u64) {
         let (live, petra) = (self.live.clone(), petra());
-        tokio::task::spawn_blocking(move || live.revoke(&petra, grant, None)).await.expect("no panic").expect("petra may");
+        tokio::task::spawn_blocking(move || live.revoke(&petra, grant, None))
+            .await
+            .expect("no panic")
+            .expect("petra may");
     }
 
     pub async fn end(mut self) {
@@ -148,7 +161,6 @@ impl Fixture {
 fn petra() -> Principal {
     Principal { user: "petra".to_owned(), groups: vec!["privacy".to_owned()] }
 }
-
 
 /// One connection.
 pub struct Client {
@@ -185,7 +197,7 @@ impl Client {
     pub async fn script(&mut self, script: &str) -> Vec<String> {
         let mut seen = Vec::new();
         let mut out = BytesMut::new();
-        for step in script.split('|').map(str::trim).filter(|step| !step.is_empty()) {
+        for step in script.split(" | ").map(str::trim).filter(|step| !step.is_empty()) {
             let (kind, rest) = step.split_once(' ').unwrap_or((step, ""));
             let name = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
             let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -283,7 +295,8 @@ fn describe(tag: u8, body: &[u8], own_pid: u32) -> String {
         b'T' => {
             let description = pgwarrant_wire::backend::RowDescription::parse(body).expect("a description");
             let fields = description.fields();
-            let shown = fields.map(|field| format!("{}:{}", String::from_utf8_lossy(field.name), field.type_oid));
+            let shown =
+                fields.map(|field| format!("{}:{}", String::from_utf8_lossy(field.name), field.type_oid));
             format!("T {}", shown.collect::<Vec<_>>().join(","))
         }
         b'A' => {

@@ -6,7 +6,7 @@ use super::parse::parse;
 use super::refuse;
 use super::source::Source;
 use super::walk::{Finished, Frame, Walk};
-use super::{depth, parse};
+use super::{parse, with_room};
 use crate::screen::screen;
 use crate::{Context, Effect, Reason, Refusal};
 
@@ -49,10 +49,7 @@ pub(crate) fn analyse(
         let effects = if into { vec![Effect::Ddl, Effect::SessionState] } else { Vec::new() };
         return Ok(Finished { effects, ..Finished::default() });
     }
-    // Trees of long chains are deep, and so is what drops them: all in one place with room for it.
-    let deepest = depth(source.text, source.tokens, source.range.clone());
-    let room = (256 << 10) + deepest * (32 << 10) + source.range.len() * (2 << 10);
-    stacker::maybe_grow(room, room, || {
+    with_room(source, || {
         let (tokens, facts) = normalise(source, body.verb);
         let tree = parse(tokens, context.limits.nesting).map_err(|error| not_parsed(source, context, &findings, error))?;
         let mut walk = Walk::new(source, context, state, body.frame, facts);

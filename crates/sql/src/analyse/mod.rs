@@ -113,20 +113,35 @@ fn nesting(source: &Source<'_>, limits: &Limits) -> Result<(), Refusal> {
     }
 }
 
-/// How deeply a statement is nested.
+/// How deeply a statement is nested. A join that waits for its condition (`a JOIN b JOIN c ON … ON …`)
+/// is a level too.
 fn depth(text: &str, tokens: &[Token], range: Range<usize>) -> usize {
-    let (mut open, mut prefixes, mut deepest) = (0_usize, 0_usize, 0_usize);
+    let (mut open, mut prefixes, mut joins, mut deepest) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let mut plain_join = true;
     for token in tokens.get(range).unwrap_or_default() {
-        let is_prefix = token.kind == TokenKind::Operator || token.is_keyword(text, "not");
-        prefixes = if is_prefix { prefixes + 1 } else { 0 };
+        let is = |word| token.is_keyword(text, word);
+        prefixes = if token.kind == TokenKind::Operator || is("not") { prefixes + 1 } else { 0 };
         match token.text(text) {
             "(" | "[" => open += 1,
             ")" | "]" => open = open.saturating_sub(1),
-            _ if token.is_keyword(text, "case") => open += 1,
-            _ if token.is_keyword(text, "end") => open = open.saturating_sub(1),
+            _ if is("case") => open += 1,
+            _ if is("end") => open = open.saturating_sub(1),
+            _ if is("join") && plain_join => joins += 1,
+            _ if is("on") || is("using") => joins = joins.saturating_sub(1),
             _ => {}
         }
-        deepest = deepest.max(open + prefixes);
+        plain_join = !is("cross") && !is("natural");
+        deepest = deepest.max(open + prefixes + joins);
     }
     deepest
+}
+
+/// Runs `analysis` with the stack that a statement needs: the parser's and the walk's frames for
+/// each level, and what drops a tree that is as deep as a chain of operators is long.
+pub(crate) fn with_room<T>(source: &Source<'_>, analysis: impl FnOnce() -> T) -> T {
+    // Without optimisation frames are several times as large.
+    let level = if cfg!(debug_assertions) { 256 << 10 } else { 48 << 10 };
+    let deepest = depth(source.text, source.tokens, source.range.clone());
+    let room = (256 << 10) + deepest * level + source.range.len() * (2 << 10);
+    stacker::maybe_grow(room, room, analysis)
 }

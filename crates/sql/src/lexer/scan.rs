@@ -13,7 +13,7 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Vec<Token>, LexError> {
             format!("statement of {} bytes is longer than {} bytes", text.len(), limits.statement_bytes);
         return Err(LexError { kind: LexErrorKind::TooLarge, message, position: 0 });
     }
-    if let Some(position) = text.bytes().position(|byte| byte == 0) {
+    if let Some(position) = text.find('\0') {
         return Err(syntax("invalid byte sequence for encoding \"UTF8\": 0x00", position));
     }
     // About five bytes a token in ordinary SQL.

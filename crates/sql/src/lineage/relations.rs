@@ -64,8 +64,12 @@ impl Follower<'_> {
                 self.function(name, &args.args, alias.as_ref())
             }
             TableFactor::Function { name, args, alias, .. } => self.function(name, args, alias.as_ref()),
-            TableFactor::Derived { subquery, alias, sample: None, .. } => {
+            TableFactor::Derived { lateral, subquery, alias, sample: None } => {
+                // Without LATERAL it does not see its neighbours, whose names may hide outer ones.
+                let scope = self.scopes.last_mut()?;
+                let neighbours = if *lateral { Vec::new() } else { std::mem::take(scope) };
                 let columns = self.query(subquery)?.outputs;
+                self.scopes.last_mut()?.splice(0..0, neighbours);
                 self.add(Item { columns, ..Item::default() }, alias.as_ref())
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {

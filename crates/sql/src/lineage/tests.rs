@@ -38,7 +38,23 @@ fn what_selects_rows_only_does_not_count() {
 fn everything_in_a_sub_select_counts() {
     assert_eq!(
         of("SELECT o.id, (SELECT c.name FROM public.customers c WHERE c.region = 'EU' ORDER BY c.id LIMIT 1) AS n, EXISTS (SELECT 1 FROM public.customers c WHERE c.email = 'x') AS e FROM public.orders o"),
-        "orders.id, customers.name+customers.region, customers.email"
+        "orders.id, customers.id+customers.name+customers.region, customers.email"
+    );
+}
+
+#[test]
+fn a_sub_select_without_lateral_does_not_see_its_neighbours() {
+    assert_eq!(
+        of("SELECT (SELECT x.v FROM public.orders c, (SELECT c.email AS v) x LIMIT 1) AS e FROM public.customers c"),
+        "customers.email"
+    );
+}
+
+#[test]
+fn a_function_in_from_may_have_any_column() {
+    assert_eq!(
+        of("SELECT (SELECT email FROM unnest(ARRAY[o.total]) f LIMIT 1) AS e FROM public.customers c, public.orders o"),
+        "customers.email+orders.total"
     );
 }
 
