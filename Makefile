@@ -23,5 +23,8 @@ check: ## formatting, lints with warnings denied, dependencies
 	cargo deny --offline check bans licenses sources
 	@tests/bin/advisories
 
+bench: ## what a statement costs the proxy
+	cargo bench --quiet --package pgwarrant-benches
+
 postgres: ## install PostgreSQL's programs where they are missing
 	@tests/bin/install postgres

@@ -6,6 +6,7 @@
 
 mod console;
 mod proxy;
+pub mod raw;
 mod shop;
 
 pub use console::{ask, grant};

@@ -231,7 +231,13 @@ impl Session {
         };
         self.upstream.output.push(frame);
         self.unflushed = true;
-        let work = Work::Describe { prepared, touched: touched.unwrap_or_default() };
+        // No row comes of a description. What FETCH and EXECUTE return is guarded when they run.
+        let work = match prepared {
+            Some(prepared) if !prepared.varies() => {
+                Work::Describe { prepared: Some(prepared), touched: touched.unwrap_or_default() }
+            }
+            _ => Work::Nothing,
+        };
         self.ledger.sent(kind, false, work)?;
         Ok(Step::Consumed(frame.len()))
     }
@@ -293,13 +299,11 @@ impl Session {
         portal: &Portal,
         touched: &Arc<pgwarrant_sql::Touched>,
     ) -> Result<(), End> {
-        // What EXECUTE and FETCH return is another statement's: their descriptions differ each time.
-        let varies = portal.analysed.statements().get(portal.index()).is_some_and(|statement| {
-            matches!(statement.class, pgwarrant_sql::Class::Execute | pgwarrant_sql::Class::Fetch)
-        });
+        let varies = portal.varies();
         // (Looking further back than a client puts it is not worth the time: asking twice is harmless.)
         let on_its_way = self.ledger.iter().rev().take(8).any(|entry| {
-            matches!(&entry.payload, Work::Describe { prepared: Some(described), .. } if Arc::ptr_eq(described, &portal.prepared))
+            entry.kind == Kind::DescribePortal
+                && matches!(&entry.payload, Work::Describe { prepared: Some(described), .. } if Arc::ptr_eq(described, &portal.prepared))
         });
         if !varies && (portal.prepared.guarded(self.basis.catalogue.version) || on_its_way) {
             return Ok(());

@@ -343,6 +343,10 @@ async fn connect(
             "the database server did not take the settings that pgwarrant relies on",
         ));
     }
+    if let Some(problem) = unfit(&upstream) {
+        tracing::error!(database = settings.name, problem, "the database server cannot be used");
+        return Err(Report::fatal("0A000", problem).hint("Tell whoever runs pgwarrant."));
+    }
     let probe = tokio::time::timeout_at(
         deadline,
         line::query(&mut upstream.stream, &mut upstream.input, state::PROBE),
@@ -365,6 +369,20 @@ async fn connect(
         cancel: upstream.cancel,
         state,
     })
+}
+
+/// Our lexer reads as PostgreSQL 15 and later do, and folds names as in a database in UTF-8.
+fn unfit(upstream: &upstream::Upstream) -> Option<&'static str> {
+    let version = upstream.parameter("server_version").unwrap_or_default();
+    let major = version
+        .split(|character: char| !character.is_ascii_digit())
+        .next()
+        .and_then(|text| text.parse().ok());
+    if major.is_none_or(|major: u32| major < 15) {
+        return Some("the database server is older than PostgreSQL 15");
+    }
+    let encoding = upstream.parameter("server_encoding").unwrap_or_default();
+    (encoding != "UTF8").then_some("the database is not in the encoding UTF8")
 }
 
 fn too_slow() -> Report {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pgwarrant_sql::{Piece, Refusal, Touched, Verdict};
+use pgwarrant_sql::{Class, Piece, Refusal, Touched, Verdict};
 
 use crate::assemble::Assembled;
 use crate::cache::Analysed;
@@ -73,6 +73,12 @@ impl Prepared {
         self.guarded.store(catalogue.wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// Is what it returns another statement's, and so another description each time?
+    pub fn varies(&self) -> bool {
+        let class = self.analysed().statements().get(self.index).map(|statement| statement.class);
+        matches!(class, Some(Class::Execute | Class::Fetch))
+    }
+
     /// Are there holes to be filled with live state at each Bind?
     pub fn has_console(&self) -> bool {
         has_console(&self.analysed(), self.index)
@@ -104,6 +110,10 @@ impl Portal {
     /// Notes that its grants are charged.
     pub fn charge(&self) {
         self.charged.store(true, Ordering::Relaxed);
+    }
+
+    pub fn varies(&self) -> bool {
+        self.prepared.varies()
     }
 
     pub fn index(&self) -> usize {

@@ -1,8 +1,9 @@
 //! Messages from the server.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use pgwarrant_catalog::ColumnId;
+use pgwarrant_catalog::{Catalogue, ColumnId};
 use pgwarrant_sql::{Class, Effect};
 use pgwarrant_wire::backend::{self, DataRow, Diagnostic, RowDescription, Severity};
 use pgwarrant_wire::frame::{self, Frame, HEADER};
@@ -286,11 +287,17 @@ impl Session {
         let sequence = entry.sequence;
         match &mut entry.payload {
             Work::Describe { prepared, touched } => {
-                if tag == b'T' {
-                    self.guard(frame, &touched.plain)?;
-                }
-                if let Some(prepared) = prepared {
-                    prepared.set_guarded(self.basis.catalogue.version);
+                let catalogue = self.database.catalogue();
+                let breaches =
+                    if tag == b'T' { self.breaches(frame, &catalogue, &touched.plain)? } else { Vec::new() };
+                if breaches.is_empty() {
+                    if let Some(prepared) = prepared {
+                        prepared.set_guarded(catalogue.version);
+                    }
+                } else if entry.kind == Kind::DescribePortal {
+                    // Its rows may be right behind. After the description of a statement there is a
+                    // Bind, where it is checked again.
+                    return Err(breached(&catalogue, &breaches));
                 }
             }
             Work::Execute(run) => {
@@ -349,25 +356,23 @@ impl Session {
         };
         run.guarded = true;
         let touched = run.touched.clone();
-        self.guard(frame, &touched.plain)
+        let catalogue = self.database.catalogue();
+        let breaches = self.breaches(frame, &catalogue, &touched.plain)?;
+        if breaches.is_empty() { Ok(()) } else { Err(breached(&catalogue, &breaches)) }
     }
 
-    fn guard(&mut self, frame: &[u8], plain: &std::collections::HashSet<ColumnId>) -> Result<(), End> {
+    /// Protected columns of a RowDescription that were not meant to pass.
+    fn breaches(
+        &self,
+        frame: &[u8],
+        catalogue: &Catalogue,
+        plain: &HashSet<ColumnId>,
+    ) -> Result<Vec<ColumnId>, End> {
         let description =
             RowDescription::parse(body(frame)).map_err(|_| self.protocol("malformed RowDescription"))?;
         let sources =
             description.fields().map(|field| ColumnId { relation: field.table, attnum: field.attnum });
-        let catalogue = self.database.catalogue();
-        let breaches = guard::breaches(sources, &catalogue, plain);
-        if breaches.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<String> = breaches.iter().map(|column| guard::name(&catalogue, *column)).collect();
-        Err(Fatal::new("42501", "the result holds protected columns that were not meant to pass")
-            .detail("Nothing of it was sent, and the incident was recorded.")
-            .hint("Write the statement in a simpler form, and report it to whoever runs the proxy.")
-            .incident(format!("wire guard: {}", names.join(", ")))
-            .into())
+        Ok(guard::breaches(sources, catalogue, plain))
     }
 
     /// The head has failed.
@@ -447,6 +452,15 @@ impl Session {
             self.record_outcome(run, Some((sqlstate, sqlstate_class(sqlstate))));
         }
     }
+}
+
+fn breached(catalogue: &Catalogue, breaches: &[ColumnId]) -> End {
+    let names: Vec<String> = breaches.iter().map(|column| guard::name(catalogue, *column)).collect();
+    Fatal::new("42501", "the result holds protected columns that were not meant to pass")
+        .detail("Nothing of it was sent, and the incident was recorded.")
+        .hint("Write the statement in a simpler form, and report it to whoever runs the proxy.")
+        .incident(format!("wire guard: {}", names.join(", ")))
+        .into()
 }
 
 /// So many frames at the front of whole ones.

@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use pgwarrant_audit::{Decision, Kind, Record, Trail};
+use pgwarrant_catalog::FindingKind;
 use pgwarrant_grants::{Event, Live};
 use pgwarrant_wire::stream::Socket;
 use tokio::net::TcpListener;
@@ -120,6 +121,18 @@ pub async fn serve(
     Ok(())
 }
 
+/// A mask that does not fit its column would show something else than was meant: nothing is served
+/// until that is put right. (After a change of the live schema the column is masked by NULL.)
+fn misfit(database: &Database) -> Option<Error> {
+    let findings = database.findings();
+    let finding = findings.errors.iter().find(|finding| finding.kind == FindingKind::Mask)?;
+    let detail = finding.detail.as_deref().unwrap_or_default();
+    Some(Error::Label {
+        database: database.settings.name.clone(),
+        problem: format!("{} ({detail})", finding.message),
+    })
+}
+
 /// The thread that reads the schemas.
 struct Keeper {
     databases: HashMap<String, Arc<Database>>,
@@ -144,6 +157,10 @@ impl Keeper {
                 for settings in databases {
                     match Database::open(settings, labels.clone(), trusted.clone()).await {
                         Ok((database, loader)) => {
+                            if let Some(error) = misfit(&database) {
+                                let _ = ready.send(Err(error));
+                                return;
+                            }
                             known.insert(database.settings.name.clone(), database);
                             tokio::spawn(loader.keep());
                         }

@@ -215,6 +215,8 @@ impl Session {
             }
             moved = true;
         }
+        // Before the client is answered: so whoever has an answer finds its record handed over.
+        moved |= self.trail.poll(context)?;
         self.cut_off_ended();
         if self.upstream.wants_write()
             && let Poll::Ready(Err(error)) = self.upstream.poll_write(context)
@@ -259,7 +261,6 @@ impl Session {
             self.cancelling = None;
             moved = true;
         }
-        moved |= self.trail.poll(context)?;
         if moved { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 

@@ -180,6 +180,20 @@ async fn no_more_rows_pass_than_a_grant_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_wire_guard_knows_what_a_prepared_fetch_may_return() {
+    let fixture = Fixture::start("fetch").await;
+    fixture.grant(None, None).await;
+    let mut ada = fixture.ada().await;
+    let script = format!(
+        "Q BEGIN | Q DECLARE c CURSOR FOR {SELECT} | P f FETCH 1 FROM c | DS f | S | W Z | W Z | W Z"
+    );
+    ada.script(&script).await;
+    let seen = ada.script("B - f | DP - | E - | S | W Z").await;
+    assert!(seen.contains(&"D secret17@example.com".to_owned()), "{seen:?}");
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn raw_rows_come_after_their_record() {
     let fixture = Fixture::start("record").await;
     let grant = fixture.grant(None, None).await;

@@ -109,6 +109,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         "the end of a transaction within a pipeline",
         "Q BEGIN | P - SELECT 1 | B p - | P c COMMIT | B - c | E - | E p | S | Q SELECT 1",
     ),
+    (
+        "a prepared FETCH is described before it runs",
+        "Q BEGIN | Q DECLARE c CURSOR FOR SELECT city FROM customers | P f FETCH 1 FROM c | DS f | S | W Z | W Z | W Z | B - f | DP - | E - | S",
+    ),
     ("positions count characters", "Q SELECT 'é', nope | P - SELECT 'é', nope"),
     ("nothing but Sync and Flush", "S | S | H | S"),
 ];

@@ -297,27 +297,21 @@ impl Follower<'_> {
     }
 
     fn expr(&mut self, expr: &Expr) -> Option<Sources> {
-        // Chains of operators are as deep as they are long: down their left side in a loop.
-        let mut sources = Sources::new();
-        let mut expr = expr;
-        while let Expr::BinaryOp { left, right, .. } = expr {
-            sources.extend(self.expr(right)?);
-            expr = left;
-        }
-        if let Some((names, rest)) = tree::compound(expr) {
-            sources.extend(match names.as_slice() {
-                [only] => self.column(only)?,
-                names => self.qualified(names)?,
-            });
-            let rest = tree::chain(rest)?;
-            sources.extend(self.parts(rest)?);
-            return Some(sources);
-        }
-        let parts = match expr {
-            Expr::Function(function) => tree::arguments(function)?,
-            _ => tree::parts(expr)?,
+        let (first, rest) = tree::leftmost(expr)?;
+        let mut sources = match first {
+            None => Sources::new(),
+            Some(Expr::Function(function)) => self.parts(tree::arguments(function)?)?,
+            Some(name) => {
+                let (names, rest) = tree::compound(name)?;
+                let mut sources = match names.as_slice() {
+                    [only] => self.column(only)?,
+                    names => self.qualified(names)?,
+                };
+                sources.extend(self.parts(tree::chain(rest)?)?);
+                sources
+            }
         };
-        sources.extend(self.parts(parts)?);
+        sources.extend(self.parts(rest)?);
         Some(sources)
     }
 

@@ -115,9 +115,11 @@ pub(crate) fn hidden_operators(keyword: &str) -> &'static [&'static str] {
 
 /// Words that are no keywords of the reserved kind and yet stand before a parenthesis that opens no
 /// call.
-const BEFORE_PARENTHESIS: [&str; 25] = [
-    "by", "conflict", "cube", "cycle", "exclude", "filter", "groups", "include", "insert", "key", "materialized", "operator",
-    "options", "over", "partition", "range", "recursive", "repeatable", "rollup", "rows", "set", "sets", "storage", "ties", "within",
+const BEFORE_PARENTHESIS: [&str; 34] = [
+    "by", "conflict", "cube", "cycle", "escape", "exclude", "filter", "first", "groups", "ilike",
+    "include", "insert", "join", "key", "like", "materialized", "next", "operator", "options", "over",
+    "partition", "passing", "range", "recursive", "repeatable", "rollup", "rows", "second", "set", "sets",
+    "storage", "ties", "varying", "within",
 ];
 
 /// Is the word at `index`, which stands before a parenthesis, no function's name?

@@ -129,10 +129,7 @@ fn long_chains_are_answered() {
         long("SELECT email FROM customers; ", "SELECT 1; ", 10_000),
         long("VALUES ((SELECT email FROM customers))", ", (1)", 10_000),
     ] {
-        eprintln!("{} {}", text.len(), text.get(..60).unwrap_or_default());
-        let t = std::time::Instant::now();
-        let r = setting.run(&text);
-        eprintln!("   {:?} {:?}", t.elapsed(), r.first().map(|r| r.as_ref().map(|s| s.len())));
+        setting.run(&text);
     }
 }
 

@@ -25,33 +25,26 @@ impl Walk<'_> {
     }
 
     pub(crate) fn expr(&mut self, expr: &Expr) -> Walked {
-        // Chains of operators are as deep as they are long: down their left side in a loop.
-        let mut rights = Vec::new();
-        let mut expr = expr;
-        while let Expr::BinaryOp { left, right, .. } = expr {
-            rights.push(right.as_ref());
-            expr = left;
+        let (first, rest) = tree::leftmost(expr).ok_or_else(|| self.unsupported("such an expression", None))?;
+        match first {
+            None => {}
+            Some(Expr::Function(function)) => self.function(function)?,
+            Some(name) => self.name(name)?,
         }
-        self.operand(expr)?;
-        rights.into_iter().rev().try_for_each(|right| self.expr(right))
+        rest.into_iter().rev().try_for_each(|part| self.part(part))
     }
 
-    fn operand(&mut self, expr: &Expr) -> Walked {
-        if let Some((names, rest)) = tree::compound(expr) {
-            match names.as_slice() {
-                [only] => self.column(only)?,
-                names => self.qualified_column(names)?,
-            }
-            let rest = tree::chain(rest).ok_or_else(|| self.unsupported("such a subscript", names.first().copied()))?;
-            return self.parts(rest);
+    /// A name with points, and what follows it.
+    fn name(&mut self, expr: &Expr) -> Walked {
+        let Some((names, rest)) = tree::compound(expr) else {
+            return Err(self.unsupported("such an expression", None));
+        };
+        match names.as_slice() {
+            [only] => self.column(only)?,
+            names => self.qualified_column(names)?,
         }
-        match expr {
-            Expr::Function(function) => self.function(function),
-            _ => {
-                let parts = tree::parts(expr).ok_or_else(|| self.unsupported("such an expression", None))?;
-                self.parts(parts)
-            }
-        }
+        let rest = tree::chain(rest).ok_or_else(|| self.unsupported("such a subscript", names.first().copied()))?;
+        self.parts(rest)
     }
 
     pub(crate) fn parts(&mut self, parts: Vec<Part<'_>>) -> Walked {

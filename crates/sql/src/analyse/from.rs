@@ -271,8 +271,7 @@ impl Walk<'_> {
                 }
                 let entry = self.entry(relation, &parts, &alias, given.is_some(), renamed)?;
                 self.check_renaming(&entry, last)?;
-                self.entries.push(entry);
-                What::Entry(self.entries.len() - 1)
+                What::Entry(self.enter(entry)?)
             }
         };
         self.add(Item { alias: Some(alias), schema, what });

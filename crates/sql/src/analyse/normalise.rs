@@ -273,6 +273,13 @@ fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
                     to.emit_name(index, "collation");
                     Some(index + 2)
                 }
+                // TRIM(BOTH FROM x)
+                "from" if is_before(&["both", "leading", "trailing"]) => Some(index + 1),
+                // SUBSTRING(x SIMILAR y ESCAPE z)
+                "similar" if to.inside() == Some(Open::Call) && !source.keyword(index + 1, "to") => {
+                    to.emit_keyword(index, "LIKE");
+                    Some(index + 1)
+                }
                 "at" if source.keyword(index + 1, "local") => Some(index + 2),
                 "document" if is_before(&["is", "not"]) => {
                     to.emit_keyword(index, "NULL");

@@ -128,6 +128,30 @@ pub(crate) fn parts(expr: &Expr) -> Option<Vec<Part<'_>>> {
     })
 }
 
+/// Down the left side of an expression: its leftmost operand that is a name, a call or a constant,
+/// and the other parts, last first. In a loop, because chains of operators and casts are as deep as
+/// they are long. None where a part is not understood.
+pub(crate) fn leftmost(expr: &Expr) -> Option<(Option<&Expr>, Vec<Part<'_>>)> {
+    let mut rest = Vec::new();
+    let mut expr = expr;
+    loop {
+        if matches!(expr, Expr::Function(_)) || compound(expr).is_some() {
+            return Some((Some(expr), rest));
+        }
+        let parts = parts(expr)?;
+        match parts.split_first() {
+            Some((Part::Expr(first), more)) => {
+                rest.extend(more.iter().rev().copied());
+                expr = first;
+            }
+            _ => {
+                rest.extend(parts.into_iter().rev());
+                return Some((None, rest));
+            }
+        }
+    }
+}
+
 fn access_parts<'e>(access: &'e AccessExpr, parts: &mut Vec<Part<'e>>) -> Option<()> {
     match access {
         AccessExpr::Dot(Expr::Identifier(ident)) => parts.push(Part::Field(ident)),

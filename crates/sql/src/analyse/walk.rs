@@ -180,6 +180,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Takes note of a reference; its index.
+    pub(crate) fn enter(&mut self, entry: Entry) -> Result<usize, Refusal> {
+        if self.entries.len() >= REFERENCES {
+            let byte = self.source.byte(entry.tokens.start);
+            return Err(super::too_large("statement has too many references to protected relations").at(byte));
+        }
+        self.entries.push(entry);
+        Ok(self.entries.len() - 1)
+    }
+
     /// The token of a name in the tree.
     pub(crate) fn token(&self, ident: &Ident) -> Result<usize, Refusal> {
         token_of(ident)
@@ -224,6 +234,10 @@ impl<'a> Walk<'a> {
         });
         if overlap {
             return Err(self.unsupported("this combination of clauses", None));
+        }
+        let bytes: usize = self.splices.iter().flat_map(|splice| &splice.with).map(piece_bytes).sum();
+        if bytes > SPLICED_BYTES {
+            return Err(super::too_large("statement has too many references to protected relations"));
         }
         self.touched.relations.sort_unstable();
         self.touched.relations.dedup();
@@ -330,17 +344,17 @@ pub(crate) fn judge(source: &Source<'_>, context: &Context<'_>, role: Option<Rol
         Risk::UnsafeFunction => match role {
             // Judged where it was called.
             Some(Role::Function) => Ok(()),
-            None | Some(Role::Field) => {
+            Some(role) if role != Role::Field && !(role == Role::Column && source.punct(finding.token + 1, "(")) => Ok(()),
+            _ => {
                 let culprit = match context.catalogue.function(&name) {
                     FunctionSafety::Unsafe { culprit, .. } => culprit,
                     FunctionSafety::Safe | FunctionSafety::Unknown => String::new(),
                 };
                 Err(refuse::unsafe_call(&format!("function {name}"), &culprit, byte))
             }
-            Some(_) => Ok(()),
         },
         Risk::UnknownFunction => match role {
-            None => Err(refuse::unknown_function(&name, byte)),
+            None | Some(Role::Column) => Err(refuse::unknown_function(&name, byte)),
             Some(_) => Ok(()),
         },
         Risk::Type => match role {
@@ -369,6 +383,19 @@ pub(crate) fn judge(source: &Source<'_>, context: &Context<'_>, role: Option<Rol
     }
 }
 
+
+/// References to protected relations in one statement: each name is looked up in all of them.
+const REFERENCES: usize = 1_000;
+
+/// What all replacements in one statement may add.
+const SPLICED_BYTES: usize = 8 << 20;
+
+fn piece_bytes(piece: &Piece) -> usize {
+    match piece {
+        Piece::Text(text) => text.len(),
+        Piece::Tokens(_) | Piece::Console(_) => 0,
+    }
+}
 
 /// What a walk came to.
 #[derive(Debug, Default)]

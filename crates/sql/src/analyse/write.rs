@@ -52,7 +52,7 @@ impl Walk<'_> {
                     What::Other
                 } else {
                     let cover = raw(&relation, &grants);
-                    self.entries.push(Entry {
+                    let entry = Entry {
                         relation,
                         cover,
                         tokens: self.name_tokens(&parts)?,
@@ -66,8 +66,8 @@ impl Walk<'_> {
                         grouped: BTreeSet::new(),
                         system: BTreeSet::new(),
                         as_row: false,
-                    });
-                    What::Entry(self.entries.len() - 1)
+                    };
+                    What::Entry(self.enter(entry)?)
                 }
             }
         };
