@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use pgwarrant_catalog::{Catalogue, Column, ColumnId, FunctionSafety, Protection, Relation, RelationKind, Ungranted};
+use pgwarrant_catalog::{
+    Catalogue, Column, ColumnId, FunctionSafety, Protection, Relation, RelationKind, Ungranted,
+};
 use pgwarrant_masking::{BaseType, Method, SqlType, compile};
 use pgwarrant_sql::{Access, Context, Limits, SessionState, analyse, lex, template};
 
@@ -40,23 +42,24 @@ fn text() -> SqlType {
 /// `public.customers`, of which the second and third columns are protected.
 fn catalogue() -> Catalogue {
     let oid = 16_384;
-    let columns = ["id", "name", "email", "city", "country"].iter().zip(1i16..).map(|(name, attnum)| Column {
-        attnum,
-        name: (*name).to_owned(),
-        column_type: text(),
-        protection: matches!(attnum, 2 | 3).then(|| {
-            let id = ColumnId { relation: oid, attnum };
-            Protection {
-                category: "contact".to_owned(),
-                mask: compile(&Method::Redact, &text(), "contact", false).expect("text can be redacted"),
-                method: "redact".to_owned(),
-                ungranted: Ungranted::Mask,
-                sources: vec![id],
-                uncovered_by: vec![vec![id]],
-                built_in: false,
-            }
-        }),
-    });
+    let columns =
+        ["id", "name", "email", "city", "country"].iter().zip(1i16..).map(|(name, attnum)| Column {
+            attnum,
+            name: (*name).to_owned(),
+            column_type: text(),
+            protection: matches!(attnum, 2 | 3).then(|| {
+                let id = ColumnId { relation: oid, attnum };
+                Protection {
+                    category: "contact".to_owned(),
+                    mask: compile(&Method::Redact, &text(), "contact", false).expect("text can be redacted"),
+                    method: "redact".to_owned(),
+                    ungranted: Ungranted::Mask,
+                    sources: vec![id],
+                    uncovered_by: vec![vec![id]],
+                    built_in: false,
+                }
+            }),
+        });
     let relation = Relation {
         oid,
         schema: "public".to_owned(),
@@ -89,8 +92,13 @@ fn statements(criterion: &mut Criterion) {
         role: "shop_app".to_owned(),
         ..SessionState::default()
     };
-    let context =
-        Context { catalogue: &catalogue, access: &access, session: &session, limits: &limits, database: "shop" };
+    let context = Context {
+        catalogue: &catalogue,
+        access: &access,
+        session: &session,
+        limits: &limits,
+        database: "shop",
+    };
     for (name, sql) in [("unprotected", UNPROTECTED), ("protected", PROTECTED), ("joined", JOINED)] {
         let mut group = criterion.benchmark_group(name);
         group.bench_function("lex", |bencher| bencher.iter(|| lex(black_box(sql), &limits)));

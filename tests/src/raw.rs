@@ -288,6 +288,17 @@ impl Raw {
         frames
     }
 
+    /// All bytes that come until the connection is closed, whether they are frames or not.
+    ///
+    /// # Panics
+    /// When it is not closed in time.
+    pub fn bytes_until_closed(&mut self) -> Vec<u8> {
+        match self.fill(usize::MAX, Instant::now() + PATIENCE) {
+            Err(Event::Closed) => self.input.drain(..).collect(),
+            other => panic!("the connection is still open: {other:?}, {:?}", self.input),
+        }
+    }
+
     /// Sends a Query message and reads up to ReadyForQuery.
     pub fn query(&mut self, statement: &str) -> Vec<Frame> {
         self.send(&query(statement));

@@ -149,7 +149,12 @@ pub const FUNCTIONS: [ConsoleFunction; 5] = [
         required: &["grant_id"],
         columns: GRANT_OUTCOME,
     },
-    ConsoleFunction { name: "release", arguments: &["grant_id"], required: &["grant_id"], columns: GRANT_OUTCOME },
+    ConsoleFunction {
+        name: "release",
+        arguments: &["grant_id"],
+        required: &["grant_id"],
+        columns: GRANT_OUTCOME,
+    },
 ];
 
 pub fn relation(name: &str) -> Option<&'static ConsoleRelation> {
@@ -162,7 +167,10 @@ pub fn function(name: &str) -> Option<&'static ConsoleFunction> {
 
 /// Columns of the relation or of the function's outcome.
 pub fn columns(name: &str) -> &'static [(&'static str, &'static str)] {
-    relation(name).map(|relation| relation.columns).or_else(|| function(name).map(|function| function.columns)).unwrap_or(&[])
+    relation(name)
+        .map(|relation| relation.columns)
+        .or_else(|| function(name).map(|function| function.columns))
+        .unwrap_or(&[])
 }
 
 /// A parenthesised query for these rows, with the columns of the relation or function `name`:
@@ -197,14 +205,22 @@ pub fn values(name: &str, rows: &[Vec<Option<String>>]) -> String {
 /// alias, in an expression a scalar sub-select of the outcome's message.
 pub fn fill(call: &ConsoleCall, rows: &[Vec<Option<String>>]) -> String {
     let values = values(&call.name, rows);
-    if call.in_from { format!("{values}{}", call.alias) } else { format!("(SELECT v.message FROM {values} AS v)") }
+    if call.in_from {
+        format!("{values}{}", call.alias)
+    } else {
+        format!("(SELECT v.message FROM {values} AS v)")
+    }
 }
 
 /// `'…'`, whatever `standard_conforming_strings` says.
 pub(crate) fn literal(value: &str) -> String {
     // PostgreSQL text holds no NUL.
     let doubled = value.replace('\0', "").replace('\'', "''");
-    if doubled.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
+    if doubled.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
 }
 
 /// All of the column names here are simple; `rows`, `at` and their like are keywords that may stand

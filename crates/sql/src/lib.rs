@@ -22,13 +22,13 @@ pub mod splice;
 pub mod statement;
 pub mod template;
 
-pub use analyse::{Analysis, analyse};
 pub use access::{Access, Actions, GrantId, GrantScope, OtherRows, Rows};
+pub use analyse::{Analysis, analyse};
 pub use lexer::{LexError, LexErrorKind, Token, TokenKind, lex, split};
 pub use lineage::lineage;
 pub use predicate::{Predicate, PredicateError};
 pub use splice::{Piece, PositionMap, Splice};
 pub use statement::{
-    Class, ConsoleArgument, ConsoleCall, Context, Effect, Limits, Reason, Refusal, SessionState, Statement, Touched,
-    Verdict,
+    Class, ConsoleArgument, ConsoleCall, Context, Effect, Limits, Reason, Refusal, SessionState, Statement,
+    Touched, Verdict,
 };

@@ -12,8 +12,8 @@ mod relations;
 use std::collections::{BTreeSet, HashMap};
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind, Query, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, With,
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind,
+    Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, With,
 };
 
 use crate::analyse::expr::idents;
@@ -38,7 +38,10 @@ type Output = (String, Sources);
 /// `definition` is what `pg_get_viewdef` gives under an empty search_path, where a relation without
 /// a schema is one of `pg_catalog`. `resolve` tells the columns of a relation by schema and name,
 /// in order.
-pub fn lineage(definition: &str, resolve: &dyn Fn(&str, &str) -> Option<Vec<String>>) -> Option<Vec<Vec<BaseColumn>>> {
+pub fn lineage(
+    definition: &str,
+    resolve: &dyn Fn(&str, &str) -> Option<Vec<String>>,
+) -> Option<Vec<Vec<BaseColumn>>> {
     let limits = Limits::default();
     let tokens = lexer::lex(definition, &limits).ok()?;
     let ranges = lexer::split(definition, &tokens);
@@ -64,7 +67,12 @@ struct Item {
 
 impl Item {
     fn row(&self) -> Sources {
-        self.columns.iter().flat_map(|(_, sources)| sources).chain(self.others.iter().flatten()).cloned().collect()
+        self.columns
+            .iter()
+            .flat_map(|(_, sources)| sources)
+            .chain(self.others.iter().flatten())
+            .cloned()
+            .collect()
     }
 }
 
@@ -108,7 +116,9 @@ impl Follower<'_> {
             body => {
                 let mut outcome = self.body(body)?;
                 if !order.is_empty() {
-                    outcome.conditions.extend(outcome.outputs.iter().flat_map(|(_, sources)| sources).cloned());
+                    outcome
+                        .conditions
+                        .extend(outcome.outputs.iter().flat_map(|(_, sources)| sources).cloned());
                 }
                 outcome
             }
@@ -137,7 +147,8 @@ impl Follower<'_> {
     fn with(&mut self, with: &With) -> Option<()> {
         for cte in &with.cte_tables {
             let name = cte.alias.name.value.clone();
-            let given: Vec<&str> = cte.alias.columns.iter().map(|column| column.name.value.as_str()).collect();
+            let given: Vec<&str> =
+                cte.alias.columns.iter().map(|column| column.name.value.as_str()).collect();
             let outputs = match with.recursive {
                 false => renamed(self.query(&cte.query)?.outputs, &given),
                 true => self.recursive(&name, &cte.query, &given)?,
@@ -194,7 +205,11 @@ impl Follower<'_> {
                 }
                 Some(Outcome { outputs, conditions: Sources::new() })
             }
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_) => None,
+            SetExpr::Insert(_)
+            | SetExpr::Update(_)
+            | SetExpr::Delete(_)
+            | SetExpr::Merge(_)
+            | SetExpr::Table(_) => None,
         }
     }
 
@@ -251,7 +266,9 @@ impl Follower<'_> {
         for part in parts {
             // By the name of an output, or by an expression.
             let output = match part {
-                Part::Expr(Expr::Identifier(name)) => outputs.iter().find(|(output, _)| *output == name.value),
+                Part::Expr(Expr::Identifier(name)) => {
+                    outputs.iter().find(|(output, _)| *output == name.value)
+                }
                 _ => None,
             };
             match output {
@@ -270,7 +287,9 @@ impl Follower<'_> {
     fn output(&mut self, item: &SelectItem, merges: bool, outputs: &mut Vec<Output>) -> Option<()> {
         match item {
             SelectItem::UnnamedExpr(expr) => outputs.push((natural_name(expr), self.expr(expr)?)),
-            SelectItem::ExprWithAlias { expr, alias } => outputs.push((alias.value.clone(), self.expr(expr)?)),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                outputs.push((alias.value.clone(), self.expr(expr)?))
+            }
             SelectItem::Wildcard(_) if !merges => {
                 for item in self.scopes.last()? {
                     if item.others.is_some() {

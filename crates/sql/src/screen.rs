@@ -77,7 +77,9 @@ pub fn screen(text: &str, tokens: &[Token], statement: Range<usize>, catalogue: 
                 }
                 if !catalogue.unsafe_operators.is_empty()
                     && token.kind == TokenKind::Identifier
-                    && hidden_operators(name).iter().any(|operator| catalogue.unsafe_operators.contains_key(*operator))
+                    && hidden_operators(name)
+                        .iter()
+                        .any(|operator| catalogue.unsafe_operators.contains_key(*operator))
                 {
                     found(Risk::Operator);
                 }
@@ -116,10 +118,40 @@ pub(crate) fn hidden_operators(keyword: &str) -> &'static [&'static str] {
 /// Words that are no keywords of the reserved kind and yet stand before a parenthesis that opens no
 /// call.
 const BEFORE_PARENTHESIS: [&str; 34] = [
-    "by", "conflict", "cube", "cycle", "escape", "exclude", "filter", "first", "groups", "ilike",
-    "include", "insert", "join", "key", "like", "materialized", "next", "operator", "options", "over",
-    "partition", "passing", "range", "recursive", "repeatable", "rollup", "rows", "second", "set", "sets",
-    "storage", "ties", "varying", "within",
+    "by",
+    "conflict",
+    "cube",
+    "cycle",
+    "escape",
+    "exclude",
+    "filter",
+    "first",
+    "groups",
+    "ilike",
+    "include",
+    "insert",
+    "join",
+    "key",
+    "like",
+    "materialized",
+    "next",
+    "operator",
+    "options",
+    "over",
+    "partition",
+    "passing",
+    "range",
+    "recursive",
+    "repeatable",
+    "rollup",
+    "rows",
+    "second",
+    "set",
+    "sets",
+    "storage",
+    "ties",
+    "varying",
+    "within",
 ];
 
 /// Is the word at `index`, which stands before a parenthesis, no function's name?
@@ -136,6 +168,13 @@ fn is_grammar(text: &str, tokens: &[Token], index: usize, statement: &Range<usiz
     if head.is_some_and(|head| head.is_keyword(text, "into")) {
         return true;
     }
-    let Some(word) = token.identifier(text).filter(|_| token.kind == TokenKind::Identifier) else { return false };
+    // FROM f(x) AS t(…, CAST(x AS t(…, WITH t(…
+    let gives = ["as", "with", "recursive"];
+    if before(1).is_some_and(|before| gives.iter().any(|word| before.is_keyword(text, word))) {
+        return true;
+    }
+    let Some(word) = token.identifier(text).filter(|_| token.kind == TokenKind::Identifier) else {
+        return false;
+    };
     keywords::is_grammar(&word) || BEFORE_PARENTHESIS.contains(&&*word)
 }

@@ -87,14 +87,27 @@ pub enum Effect {
     /// The schema may have changed: refresh the catalogue when the transaction is over.
     Ddl,
     /// `PREPARE name AS …`; the byte range of the statement inside.
-    Prepare { name: String, body: Range<usize> },
-    Execute { name: String },
+    Prepare {
+        name: String,
+        body: Range<usize>,
+    },
+    Execute {
+        name: String,
+    },
     /// None: ALL
-    Deallocate { name: Option<String> },
-    Declare { cursor: String },
-    Fetch { cursor: String },
+    Deallocate {
+        name: Option<String>,
+    },
+    Declare {
+        cursor: String,
+    },
+    Fetch {
+        cursor: String,
+    },
     /// None: ALL
-    CloseCursor { cursor: Option<String> },
+    CloseCursor {
+        cursor: Option<String>,
+    },
     /// DISCARD ALL
     DiscardAll,
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use pgwarrant_catalog::{Catalogue, ColumnId};
 use pgwarrant_sql::{
-    Access, Analysis, ConsoleArgument, ConsoleCall, Context, Limits, Piece, Reason, SessionState, Statement, Verdict,
-    analyse, splice,
+    Access, Analysis, ConsoleArgument, ConsoleCall, Context, Limits, Piece, Reason, SessionState, Statement,
+    Verdict, analyse, splice,
 };
 
 struct Case {
@@ -36,7 +36,8 @@ fn read(text: &str) -> Vec<Case> {
     for block in text.split("\n## ").skip(1) {
         let (title, rest) = block.split_once('\n').expect("a title");
         let (given, expected) = rest.split_once("\n=>").unwrap_or((rest, ""));
-        let directives = given.lines().filter_map(|line| line.strip_prefix("> ")).map(str::to_owned).collect();
+        let directives =
+            given.lines().filter_map(|line| line.strip_prefix("> ")).map(str::to_owned).collect();
         let text: Vec<&str> = given.lines().filter(|line| !line.starts_with("> ")).collect();
         cases.push(Case {
             title: title.trim().to_owned(),
@@ -52,7 +53,8 @@ fn read(text: &str) -> Vec<Case> {
 /// `«customers»`.
 fn views(catalogue: &Catalogue) -> Vec<(String, String)> {
     let (access, session, limits) = (Access::default(), support::session(), Limits::default());
-    let context = Context { catalogue, access: &access, session: &session, limits: &limits, database: "shop" };
+    let context =
+        Context { catalogue, access: &access, session: &session, limits: &limits, database: "shop" };
     let protected = catalogue.relations.values().filter(|relation| relation.is_protected());
     protected
         .map(|relation| {
@@ -142,14 +144,11 @@ fn show_statement(
     match &statement.verdict {
         Verdict::AsWritten => writeln!(out, "{class}: as written")?,
         Verdict::Spliced(splices) => {
-            let (sent, _) = splice::apply(
-                text,
-                &analysis.tokens,
-                statement.tokens.clone(),
-                splices,
-                &mut |call| Ok(console(call)),
-            )
-            .expect("the splices fit");
+            let (sent, _) =
+                splice::apply(text, &analysis.tokens, statement.tokens.clone(), splices, &mut |call| {
+                    Ok(console(call))
+                })
+                .expect("the splices fit");
             writeln!(out, "{class}: {sent}")?;
         }
         Verdict::Refused(refusal) => {
@@ -164,7 +163,8 @@ fn show_statement(
             match refusal.position {
                 Some(position) => {
                     let rest = text.get(position..).expect("a character's start");
-                    let at: String = rest.chars().take_while(|character| !character.is_whitespace()).take(24).collect();
+                    let at: String =
+                        rest.chars().take_while(|character| !character.is_whitespace()).take(24).collect();
                     writeln!(out, "  AT  {at}")?;
                 }
                 None => writeln!(out, "  AT  nowhere")?,
@@ -173,7 +173,8 @@ fn show_statement(
     }
     let touched = &statement.touched;
     if !touched.relations.is_empty() {
-        let names: Vec<&str> = touched.relations.iter().map(|oid| catalogue.relations[oid].name.as_str()).collect();
+        let names: Vec<&str> =
+            touched.relations.iter().map(|oid| catalogue.relations[oid].name.as_str()).collect();
         write!(out, "  touches {}", names.join(", "))?;
         for (what, list) in [
             ("masked", columns(catalogue, touched.masked.iter())),
@@ -215,7 +216,9 @@ fn outcome(case: &Case, catalogue: &Catalogue, views: &[(String, String)]) -> St
             }
             views.iter().fold(shown, |shown, (view, short)| shown.replace(view, short))
         }
-        Err(refusal) => format!("message: refused, {:?} {}\n  {}", refusal.reason, refusal.sqlstate, refusal.message),
+        Err(refusal) => {
+            format!("message: refused, {:?} {}\n  {}", refusal.reason, refusal.sqlstate, refusal.message)
+        }
     }
 }
 
@@ -233,9 +236,16 @@ fn every_case_comes_out_as_it_says() {
             count += 1;
             let outcome = outcome(&case, &catalogue, &views);
             if outcome != case.expected {
-                let _ = writeln!(wrong, "{}: {}\n{}\nis now\n{outcome}\n", file.display(), case.title, case.expected);
+                let _ = writeln!(
+                    wrong,
+                    "{}: {}\n{}\nis now\n{outcome}\n",
+                    file.display(),
+                    case.title,
+                    case.expected
+                );
             }
-            let directives: String = case.directives.iter().map(|directive| format!("> {directive}\n")).collect();
+            let directives: String =
+                case.directives.iter().map(|directive| format!("> {directive}\n")).collect();
             let _ = write!(anew, "\n## {}\n{directives}{}\n=>\n{outcome}\n", case.title, case.text);
         }
         if update {
@@ -264,10 +274,12 @@ fn every_reason_to_refuse_has_a_case() {
                 Err(refusal) => {
                     seen.insert(format!("{:?}", refusal.reason));
                 }
-                Ok(analysis) => seen.extend(analysis.statements.iter().filter_map(|statement| match &statement.verdict {
-                    Verdict::Refused(refusal) => Some(format!("{:?}", refusal.reason)),
-                    _ => None,
-                })),
+                Ok(analysis) => {
+                    seen.extend(analysis.statements.iter().filter_map(|statement| match &statement.verdict {
+                        Verdict::Refused(refusal) => Some(format!("{:?}", refusal.reason)),
+                        _ => None,
+                    }))
+                }
             }
         }
     }

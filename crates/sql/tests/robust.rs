@@ -89,8 +89,12 @@ fn every_case_without_one_word_is_answered() {
     for text in statements() {
         let words: Vec<&str> = text.split_inclusive(' ').collect();
         for left_out in 0..words.len() {
-            let rest: String =
-                words.iter().enumerate().filter(|(index, _)| *index != left_out).map(|(_, word)| *word).collect();
+            let rest: String = words
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| *index != left_out)
+                .map(|(_, word)| *word)
+                .collect();
             setting.run(&rest);
         }
     }
@@ -100,7 +104,9 @@ fn every_case_without_one_word_is_answered() {
 fn an_analysis_of_what_is_sent_would_find_nothing_to_mask_twice() {
     // What goes out names each relation once more inside of its privacy view, and nowhere else.
     let setting = Setting { access: Access::default(), ..Setting::new() };
-    for text in ["SELECT email FROM customers", "TABLE crm.people", "SELECT * FROM crm.people p, customers_eu e(a)"] {
+    for text in
+        ["SELECT email FROM customers", "TABLE crm.people", "SELECT * FROM crm.people p, customers_eu e(a)"]
+    {
         for sent in setting.run(text).into_iter().flatten() {
             let bare = sent.matches(" AS r)").count();
             assert_eq!(bare, sent.matches("(SELECT r.").count(), "{sent}");
@@ -153,7 +159,8 @@ fn deep_nesting_is_refused_or_answered() {
         }
         let from = format!("SELECT 1 FROM {}customers{}", "(".repeat(depth), ")".repeat(depth));
         setting.run(&from);
-        let joins = format!("SELECT 1 FROM customers{}{}", " JOIN customers".repeat(depth), " ON true".repeat(depth));
+        let joins =
+            format!("SELECT 1 FROM customers{}{}", " JOIN customers".repeat(depth), " ON true".repeat(depth));
         setting.run(&joins);
     }
 }
@@ -161,14 +168,104 @@ fn deep_nesting_is_refused_or_answered() {
 /// Pieces that statements are made of, put together at random.
 fn pieces() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "SELECT", "FROM", "WHERE", "customers", "public", "crm", "people", "email", "ctid", "c", "*", ".", ",", "(", ")",
-        "ONLY", "TABLE", "UNION", "WITH", "RECURSIVE", "AS", "JOIN", "USING", "ON", "LATERAL", "VALUES", "GROUP", "BY",
-        "ORDER", "FOR", "UPDATE", "OF", "NO", "KEY", "TABLESAMPLE", "system", "1", "'x'", "$1", "=", "||", "::", "text",
-        "INSERT", "INTO", "SET", "DELETE", "MERGE", "RETURNING", "COPY", "TO", "STDOUT", "EXPLAIN", "PREPARE", "EXECUTE",
-        "DECLARE", "CURSOR", "pgwarrant", "request", "grants", "=>", "current_setting", "CASE", "WHEN", "THEN", "END",
-        "ARRAY", "[", "]", "ROWS", "CONFLICT", "DO", "NOTHING", "SEARCH", "DEPTH", "FIRST", "CYCLE", "COLLATE", "OPERATOR",
-        "VARIADIC", "OVERRIDING", "EXCLUDE", "TIES", "ISNULL", "BETWEEN", "SYMMETRIC", ";", "CREATE", "VIEW", "TEMP",
-        "ALTER", "DROP", "LOCK", "TRUNCATE", "dump_customers", "lower", "U&\"d\\0061\"", "\"E-Mail\"",
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "customers",
+        "public",
+        "crm",
+        "people",
+        "email",
+        "ctid",
+        "c",
+        "*",
+        ".",
+        ",",
+        "(",
+        ")",
+        "ONLY",
+        "TABLE",
+        "UNION",
+        "WITH",
+        "RECURSIVE",
+        "AS",
+        "JOIN",
+        "USING",
+        "ON",
+        "LATERAL",
+        "VALUES",
+        "GROUP",
+        "BY",
+        "ORDER",
+        "FOR",
+        "UPDATE",
+        "OF",
+        "NO",
+        "KEY",
+        "TABLESAMPLE",
+        "system",
+        "1",
+        "'x'",
+        "$1",
+        "=",
+        "||",
+        "::",
+        "text",
+        "INSERT",
+        "INTO",
+        "SET",
+        "DELETE",
+        "MERGE",
+        "RETURNING",
+        "COPY",
+        "TO",
+        "STDOUT",
+        "EXPLAIN",
+        "PREPARE",
+        "EXECUTE",
+        "DECLARE",
+        "CURSOR",
+        "pgwarrant",
+        "request",
+        "grants",
+        "=>",
+        "current_setting",
+        "CASE",
+        "WHEN",
+        "THEN",
+        "END",
+        "ARRAY",
+        "[",
+        "]",
+        "ROWS",
+        "CONFLICT",
+        "DO",
+        "NOTHING",
+        "SEARCH",
+        "DEPTH",
+        "FIRST",
+        "CYCLE",
+        "COLLATE",
+        "OPERATOR",
+        "VARIADIC",
+        "OVERRIDING",
+        "EXCLUDE",
+        "TIES",
+        "ISNULL",
+        "BETWEEN",
+        "SYMMETRIC",
+        ";",
+        "CREATE",
+        "VIEW",
+        "TEMP",
+        "ALTER",
+        "DROP",
+        "LOCK",
+        "TRUNCATE",
+        "dump_customers",
+        "lower",
+        "U&\"d\\0061\"",
+        "\"E-Mail\"",
     ]);
     prop::collection::vec(words, 0..40).prop_map(|words| words.join(" "))
 }

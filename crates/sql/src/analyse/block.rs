@@ -13,9 +13,9 @@ impl Walk<'_> {
         let mut entries = Vec::new();
         block.items.iter().for_each(|item| item.what.entries(&mut entries));
         let lists_system = entries.iter().any(|entry| {
-            self.entries.get(*entry).is_some_and(|entry| {
-                !entry.raw && entry.relation.is_protected() && !entry.system.is_empty()
-            })
+            self.entries
+                .get(*entry)
+                .is_some_and(|entry| !entry.raw && entry.relation.is_protected() && !entry.system.is_empty())
         });
         if lists_system {
             self.expand(&block, &entries)?;
@@ -41,7 +41,8 @@ impl Walk<'_> {
     fn expand(&mut self, block: &Block, entries: &[usize]) -> Walked {
         let refuse = |walk: &Self, what: &str| Err(walk.unsupported(what, None));
         let named = entries.iter().filter_map(|entry| self.entries.get(*entry));
-        let mut listed = named.filter(|entry| !entry.system.is_empty() && !entry.raw && entry.relation.is_protected());
+        let mut listed =
+            named.filter(|entry| !entry.system.is_empty() && !entry.raw && entry.relation.is_protected());
         if listed.any(|entry| entry.as_row) {
             return refuse(self, "a system column beside a whole row");
         }

@@ -51,7 +51,8 @@ pub(crate) fn analyse(
     }
     with_room(source, || {
         let (tokens, facts) = normalise(source, body.verb);
-        let tree = parse(tokens, context.limits.nesting).map_err(|error| not_parsed(source, context, &findings, error))?;
+        let tree = parse(tokens, context.limits.nesting)
+            .map_err(|error| not_parsed(source, context, &findings, error))?;
         let mut walk = Walk::new(source, context, state, body.frame, facts);
         walk.stores = body.stores;
         if !matches!(tree, sqlparser::ast::Statement::Query(_)) {
@@ -80,9 +81,12 @@ fn not_parsed(
         Some(token) => (format!("at or near \"{}\"", source.raw(token)), source.byte(token)),
         None => ("at end of input".to_owned(), source.bytes(source.range.clone()).end),
     };
-    Refusal::new(Reason::NotUnderstood, format!("syntax error, or a form that pgwarrant does not know, {near}"))
-        .state("42601")
-        .detail(format!("The statement names \"{what}\", so it must be understood in full. {}", error.expected))
-        .hint("Correct the statement, or write it in a simpler form.")
-        .at(byte)
+    Refusal::new(
+        Reason::NotUnderstood,
+        format!("syntax error, or a form that pgwarrant does not know, {near}"),
+    )
+    .state("42601")
+    .detail(format!("The statement names \"{what}\", so it must be understood in full. {}", error.expected))
+    .hint("Correct the statement, or write it in a simpler form.")
+    .at(byte)
 }

@@ -19,7 +19,10 @@ fn system(name: &str) -> Option<&'static str> {
 impl Walk<'_> {
     /// The visible blocks, from the innermost one outwards.
     fn visible(&self) -> Vec<usize> {
-        (0..self.blocks.len()).rev().filter(|block| self.blocks.get(*block).is_some_and(|block| !block.hidden)).collect()
+        (0..self.blocks.len())
+            .rev()
+            .filter(|block| self.blocks.get(*block).is_some_and(|block| !block.hidden))
+            .collect()
     }
 
     fn entries_of(&self, block: usize) -> Vec<usize> {
@@ -61,7 +64,8 @@ impl Walk<'_> {
     fn item_named(&self, block: usize, alias: &str, schema: Option<&str>) -> Option<Item> {
         let items = &self.blocks.get(block)?.items;
         let fits = |item: &&Item| {
-            item.alias.as_deref() == Some(alias) && schema.is_none_or(|schema| item.schema.as_deref() == Some(schema))
+            item.alias.as_deref() == Some(alias)
+                && schema.is_none_or(|schema| item.schema.as_deref() == Some(schema))
         };
         items.iter().find(fits).cloned()
     }
@@ -73,7 +77,9 @@ impl Walk<'_> {
             [schema, alias] | [_, schema, alias] => (alias, Some(schema.value.as_str())),
             _ => return None,
         };
-        self.visible().into_iter().find_map(|block| Some((block, self.item_named(block, &alias.value, schema)?)))
+        self.visible()
+            .into_iter()
+            .find_map(|block| Some((block, self.item_named(block, &alias.value, schema)?)))
     }
 
     /// Gives the parts of a qualifier their roles, and takes the schema out where the alias of a
@@ -121,7 +127,11 @@ impl Walk<'_> {
                 self.role(column, Role::Column)?;
             } else {
                 // `c.f` is `f(c)` to PostgreSQL where there is no such column.
-                self.uses_row(block, &Item { alias: None, schema: None, what: What::Entry(entry) }, token_of(column))?;
+                self.uses_row(
+                    block,
+                    &Item { alias: None, schema: None, what: What::Entry(entry) },
+                    token_of(column),
+                )?;
             }
         }
         Ok(())

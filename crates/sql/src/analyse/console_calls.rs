@@ -29,7 +29,11 @@ pub(crate) fn relation(walk: &mut Walk<'_>, name: Range<usize>, alias: Option<&s
             Some(function) => usage(function),
             None => relations(),
         };
-        let refusal = refuse::console(format!("relation \"pgwarrant.{called}\" does not exist"), hint, walk.source.byte(last));
+        let refusal = refuse::console(
+            format!("relation \"pgwarrant.{called}\" does not exist"),
+            hint,
+            walk.source.byte(last),
+        );
         return Err(refusal.state("42P01"));
     }
     let call = ConsoleCall {
@@ -86,7 +90,9 @@ fn read(walk: &mut Walk<'_>, token: usize, in_from: bool) -> Result<ConsoleCall,
     }
     if walk.acts {
         let hint = "Send one statement for each.";
-        return Err(refuse::console("one console function can be called in a statement", hint, byte).state("0A000"));
+        return Err(
+            refuse::console("one console function can be called in a statement", hint, byte).state("0A000")
+        );
     }
     walk.acts = true;
     let arguments = arguments(source, token + 1, function)?;
@@ -129,7 +135,10 @@ fn arguments(source: &Source<'_>, open: usize, function: &ConsoleFunction) -> Re
             let written = source.name(index).unwrap_or_default().into_owned();
             let known = function.arguments.iter().find(|argument| **argument == written);
             known.copied().ok_or_else(|| {
-                wrong(format!("function pgwarrant.{} has no argument named \"{written}\"", function.name), index)
+                wrong(
+                    format!("function pgwarrant.{} has no argument named \"{written}\"", function.name),
+                    index,
+                )
             })?
         } else {
             let next = function.arguments.get(given.len()).filter(|_| !named).copied();
@@ -202,5 +211,6 @@ fn value(source: &Source<'_>, index: usize) -> Option<(ConsoleArgument, usize)> 
 
 /// Words and points only: `text`, `pg_catalog.int8`, `character varying`.
 fn is_type(source: &Source<'_>, tokens: Range<usize>) -> bool {
-    !tokens.is_empty() && tokens.into_iter().all(|token| source.name(token).is_some() || source.punct(token, "."))
+    !tokens.is_empty()
+        && tokens.into_iter().all(|token| source.name(token).is_some() || source.punct(token, "."))
 }

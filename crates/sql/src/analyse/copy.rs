@@ -36,9 +36,18 @@ fn read(source: &Source<'_>) -> Option<Parts> {
     let first = source.range.start + 1;
     if source.punct(first, "(") {
         let close = source.closing(first)?;
-        return Some(Parts { query: Some((first, close)), name: Vec::new(), columns: None, direction: close + 1 });
+        return Some(Parts {
+            query: Some((first, close)),
+            name: Vec::new(),
+            columns: None,
+            direction: close + 1,
+        });
     }
-    let first = if source.keyword(first, "binary") && source.plain_name(first + 1).is_some() { first + 1 } else { first };
+    let first = if source.keyword(first, "binary") && source.plain_name(first + 1).is_some() {
+        first + 1
+    } else {
+        first
+    };
     let (name, mut next) = source.dotted(first)?;
     let mut columns = None;
     if source.punct(next, "(") {
@@ -56,14 +65,20 @@ pub(crate) fn class(source: &Source<'_>) -> Class {
     }
 }
 
-pub(crate) fn analyse(source: &Source<'_>, context: &Context<'_>, state: &State) -> Result<Finished, Refusal> {
+pub(crate) fn analyse(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    state: &State,
+) -> Result<Finished, Refusal> {
     let parts = read(source).ok_or_else(|| not_understood(source, source.range.start + 1))?;
     let to = source.keyword(parts.direction, "to");
     if !to && !source.keyword(parts.direction, "from") {
         return Err(not_understood(source, parts.direction));
     }
     let place = parts.direction + 1;
-    if !source.keyword(place, if to { "stdout" } else { "stdin" }) && !source.one_of(place, &["stdin", "stdout"]) {
+    if !source.keyword(place, if to { "stdout" } else { "stdin" })
+        && !source.one_of(place, &["stdin", "stdout"])
+    {
         return Err(match source.keyword(place, "program") {
             true => refuse::server_access("COPY with a program", source.byte(place)),
             false => refuse::server_access("COPY with a file", source.byte(place)),
@@ -181,9 +196,14 @@ fn put(walk: &mut Walk<'_>, listed: &[usize], tokens: std::ops::Range<usize>) {
             .filter_map(|column| entry.column_name(column))
             .map(text::name)
             .collect(),
-        listed => listed.iter().filter_map(|token| walk.source.name(*token)).map(|column| text::name(&column)).collect(),
+        listed => listed
+            .iter()
+            .filter_map(|token| walk.source.name(*token))
+            .map(|column| text::name(&column))
+            .collect(),
     };
-    let reference = view::Reference { only: entry.only, sample: None, system: entry.system.iter().copied().collect() };
+    let reference =
+        view::Reference { only: entry.only, sample: None, system: entry.system.iter().copied().collect() };
     let mut with = vec![Piece::Text(format!("(SELECT {} FROM ", columns.join(", ")))];
     with.extend(view::pieces(&entry.relation, &entry.cover, role, &reference));
     with.push(Piece::Text(format!(" AS {})", text::name(&entry.alias))));

@@ -41,7 +41,8 @@ pub(crate) struct Cover {
 }
 
 pub(crate) fn cover(relation: &Relation, catalogue: &Catalogue, access: &Access) -> Cover {
-    let columns = relation.columns.iter().map(|column| column_cover(relation, column, catalogue, access)).collect();
+    let columns =
+        relation.columns.iter().map(|column| column_cover(relation, column, catalogue, access)).collect();
     let here: Vec<&GrantScope> =
         access.scopes.iter().filter(|scope| scope.actions.select && speaks_of(scope, relation)).collect();
     let hides = here.iter().any(|scope| scope.others == OtherRows::Hide && scope.rows != Rows::All);
@@ -156,13 +157,19 @@ fn granted(
 ) -> Option<Vec<GrantId>> {
     let direct = |column: ColumnId| {
         let all = |scope: &&GrantScope| scope.rows == Rows::All && action(&scope.actions);
-        access.scopes.iter().filter(all).find(|scope| scope.columns.contains(&column)).map(|scope| vec![scope.id])
+        access
+            .scopes
+            .iter()
+            .filter(all)
+            .find(|scope| scope.columns.contains(&column))
+            .map(|scope| vec![scope.id])
     };
     if let Some(grants) = direct(column) {
         return Some(grants);
     }
     let views = views.checked_sub(1)?;
-    let protection = catalogue.relations.get(&column.relation)?.by_attnum(column.attnum)?.protection.as_ref()?;
+    let protection =
+        catalogue.relations.get(&column.relation)?.by_attnum(column.attnum)?.protection.as_ref()?;
     let all_of = |set: &Vec<ColumnId>| -> Option<Vec<GrantId>> {
         let mut grants = Vec::new();
         for base in set.iter() {

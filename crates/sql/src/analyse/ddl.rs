@@ -23,7 +23,11 @@ use crate::{Actions, Context, Effect, Refusal, Touched};
 
 const ALL: Actions = Actions { select: true, insert: true, update: true, delete: true, export: true };
 
-pub(crate) fn analyse(source: &Source<'_>, context: &Context<'_>, state: &State) -> Result<Finished, Refusal> {
+pub(crate) fn analyse(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    state: &State,
+) -> Result<Finished, Refusal> {
     let first = source.range.start;
     let byte = source.byte(first);
     let mut index = first + 1;
@@ -38,9 +42,22 @@ pub(crate) fn analyse(source: &Source<'_>, context: &Context<'_>, state: &State)
         index += 2;
     }
     let mut temporary = false;
-    while source.one_of(index, &["global", "local", "temp", "temporary", "unlogged", "unique", "recursive", "trusted",
-        "procedural", "constraint", "default"])
-    {
+    while source.one_of(
+        index,
+        &[
+            "global",
+            "local",
+            "temp",
+            "temporary",
+            "unlogged",
+            "unique",
+            "recursive",
+            "trusted",
+            "procedural",
+            "constraint",
+            "default",
+        ],
+    ) {
         temporary |= source.one_of(index, &["temp", "temporary"]);
         index += 1;
     }
@@ -52,10 +69,10 @@ pub(crate) fn analyse(source: &Source<'_>, context: &Context<'_>, state: &State)
     }
     let materialized = source.keywords(index, &["materialized", "view"]);
     let name = created_name(source, if materialized { index + 2 } else { index + 1 });
-    if materialized || source.keyword(index, "table") {
-        if let Some(done) = table_as(source, context, state, name.clone(), temporary)? {
-            return Ok(done);
-        }
+    if (materialized || source.keyword(index, "table"))
+        && let Some(done) = table_as(source, context, state, name.clone(), temporary)?
+    {
+        return Ok(done);
     }
     let makes = source.one_of(index, &["table", "view", "sequence", "materialized", "foreign"]);
     let created = name.filter(|_| makes && !replaces);
@@ -65,8 +82,19 @@ pub(crate) fn analyse(source: &Source<'_>, context: &Context<'_>, state: &State)
 /// Kinds of objects that run code or reach the server.
 fn refused_kind(source: &Source<'_>, index: usize, byte: usize) -> Option<Refusal> {
     const CODE: [&str; 13] = [
-        "function", "procedure", "routine", "rule", "trigger", "aggregate", "operator", "cast", "extension",
-        "language", "transform", "conversion", "event",
+        "function",
+        "procedure",
+        "routine",
+        "rule",
+        "trigger",
+        "aggregate",
+        "operator",
+        "cast",
+        "extension",
+        "language",
+        "transform",
+        "conversion",
+        "event",
     ];
     const SERVER: [&str; 8] =
         ["system", "server", "foreign", "publication", "subscription", "tablespace", "database", "user"];
@@ -83,13 +111,19 @@ fn refused_kind(source: &Source<'_>, index: usize, byte: usize) -> Option<Refusa
     }
     // CREATE SCHEMA takes other CREATE statements in.
     let nested = (index..source.range.end).any(|token| {
-        source.keyword(token, "create") && (token + 1..token + 4).any(|token| source.keyword(token, "trigger"))
+        source.keyword(token, "create")
+            && (token + 1..token + 4).any(|token| source.keyword(token, "trigger"))
     });
     nested.then(|| refuse::code("CREATE TRIGGER", byte))
 }
 
 /// `ALTER ROLE r SET parameter = value` changes later sessions.
-fn alter(source: &Source<'_>, context: &Context<'_>, state: &State, index: usize) -> Result<Finished, Refusal> {
+fn alter(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    state: &State,
+    index: usize,
+) -> Result<Finished, Refusal> {
     if source.one_of(index, &["role", "user", "database"]) {
         for token in index..source.range.end {
             if !source.one_of(token, &["set", "reset"]) || source.keyword(token + 1, "tablespace") {
@@ -140,7 +174,8 @@ fn table_as(
     }
     let Some(as_token) = found else { return Ok(None) };
     if source.keyword(as_token + 1, "execute") {
-        let refusal = Refusal::new(crate::Reason::Export, "CREATE TABLE AS EXECUTE is not allowed through pgwarrant");
+        let refusal =
+            Refusal::new(crate::Reason::Export, "CREATE TABLE AS EXECUTE is not allowed through pgwarrant");
         return Err(refusal
             .detail("What the prepared statement reads is not known here, so neither is what the table would keep.")
             .hint("Write the query itself after AS.")
@@ -182,7 +217,9 @@ fn other(
         match finding.risk {
             Risk::Relation => {
                 concerns = true;
-                if created.as_ref().is_some_and(|created| created.contains(&token)) || defines_column(source, token) {
+                if created.as_ref().is_some_and(|created| created.contains(&token))
+                    || defines_column(source, token)
+                {
                     continue;
                 }
                 if let Some(relation) = named(source, token, context, state)? {
@@ -205,7 +242,11 @@ fn other(
             Risk::Operator if runs => return Err(unsafe_operator(context, source.raw(token), byte)),
             Risk::Setting if runs => {
                 if name != "current_setting" {
-                    return Err(refuse::setting(&name, "Settings cannot be changed by what is stored in the schema.", byte));
+                    return Err(refuse::setting(
+                        &name,
+                        "Settings cannot be changed by what is stored in the schema.",
+                        byte,
+                    ));
                 }
                 settings::call(source, token, &name)?;
             }
@@ -231,11 +272,12 @@ fn other(
 /// can stand? (A query could have `FROM a, b alias`; these statements have none.)
 fn defines_column(source: &Source<'_>, token: usize) -> bool {
     let tables = (1..6).any(|offset| source.keyword(source.range.start + offset, "table"));
-    let queries = source.range.clone().any(|token| source.one_of(token, &["select", "with", "table"]) && {
-        token > source.range.start + 5
+    let queries = source.range.clone().any(|token| {
+        source.one_of(token, &["select", "with", "table"]) && { token > source.range.start + 5 }
     });
     let Some(before) = token.checked_sub(1).filter(|_| tables && !queries) else { return false };
-    let added = source.punct(before, "(") || source.punct(before, ",") || source.one_of(before, &["add", "column"]);
+    let added =
+        source.punct(before, "(") || source.punct(before, ",") || source.one_of(before, &["add", "column"]);
     added && source.plain_name(token + 1).is_some()
 }
 
@@ -267,10 +309,8 @@ fn named(
     state: &State,
 ) -> Result<Option<Arc<Relation>>, Refusal> {
     let name = source.name(token).unwrap_or_default();
-    let schema = token
-        .checked_sub(2)
-        .filter(|_| source.punct(token - 1, "."))
-        .and_then(|schema| source.name(schema));
+    let schema =
+        token.checked_sub(2).filter(|_| source.punct(token - 1, ".")).and_then(|schema| source.name(schema));
     let found = match &schema {
         Some(schema) => names::qualified(schema, &name, context.catalogue),
         None => names::unqualified(&name, state, context.catalogue),
@@ -347,7 +387,11 @@ pub(crate) fn relations(
 
 /// VACUUM, ANALYZE, REINDEX, CLUSTER, REFRESH: they show nothing of what they touch, and errors
 /// are reworded where something protected is touched.
-pub(crate) fn maintain(source: &Source<'_>, context: &Context<'_>, state: &State) -> Result<Finished, Refusal> {
+pub(crate) fn maintain(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    state: &State,
+) -> Result<Finished, Refusal> {
     let mut done = Finished::default();
     let rewrites = !source.one_of(source.range.start, &["vacuum", "analyze", "analyse", "checkpoint"]);
     for finding in screen(source.text, source.tokens, source.range.clone(), context.catalogue) {

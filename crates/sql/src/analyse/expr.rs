@@ -25,7 +25,8 @@ impl Walk<'_> {
     }
 
     pub(crate) fn expr(&mut self, expr: &Expr) -> Walked {
-        let (first, rest) = tree::leftmost(expr).ok_or_else(|| self.unsupported("such an expression", None))?;
+        let (first, rest) =
+            tree::leftmost(expr).ok_or_else(|| self.unsupported("such an expression", None))?;
         match first {
             None => {}
             Some(Expr::Function(function)) => self.function(function)?,
@@ -43,7 +44,8 @@ impl Walk<'_> {
             [only] => self.column(only)?,
             names => self.qualified_column(names)?,
         }
-        let rest = tree::chain(rest).ok_or_else(|| self.unsupported("such a subscript", names.first().copied()))?;
+        let rest =
+            tree::chain(rest).ok_or_else(|| self.unsupported("such a subscript", names.first().copied()))?;
         self.parts(rest)
     }
 
@@ -70,7 +72,9 @@ impl Walk<'_> {
                 let found = self.qualifier(&parts);
                 self.qualified_by(&parts, found.as_ref().map(|(_, item)| item))?;
                 match found {
-                    Some((block, item)) => self.uses_row(block, &item, parts.last().copied().and_then(token_of)),
+                    Some((block, item)) => {
+                        self.uses_row(block, &item, parts.last().copied().and_then(token_of))
+                    }
                     None => Ok(()),
                 }
             }
@@ -83,7 +87,8 @@ impl Walk<'_> {
             // Replaced with its arguments and all.
             return Ok(());
         }
-        let arguments = tree::arguments(function).ok_or_else(|| self.unsupported("such a call", name.last().copied()))?;
+        let arguments =
+            tree::arguments(function).ok_or_else(|| self.unsupported("such a call", name.last().copied()))?;
         let aggregates = name.last().is_some_and(|name| is_aggregate(&name.value)) && function.over.is_none();
         let block = self.blocks.len().checked_sub(1);
         self.within_aggregate(block.filter(|_| aggregates), 1);
@@ -134,10 +139,39 @@ impl Walk<'_> {
 /// too many is added to GROUP BY, which changes nothing where it depends on the key.
 fn is_aggregate(name: &str) -> bool {
     const AGGREGATES: [&str; 33] = [
-        "any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count",
-        "covar_pop", "covar_samp", "every", "json_agg", "json_object_agg", "jsonb_agg", "jsonb_object_agg", "max",
-        "min", "mode", "percentile_cont", "percentile_disc", "range_agg", "regr_count", "stddev", "stddev_pop",
-        "stddev_samp", "string_agg", "sum", "var_pop", "var_samp", "variance", "xmlagg",
+        "any_value",
+        "array_agg",
+        "avg",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "bool_and",
+        "bool_or",
+        "corr",
+        "count",
+        "covar_pop",
+        "covar_samp",
+        "every",
+        "json_agg",
+        "json_object_agg",
+        "jsonb_agg",
+        "jsonb_object_agg",
+        "max",
+        "min",
+        "mode",
+        "percentile_cont",
+        "percentile_disc",
+        "range_agg",
+        "regr_count",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "string_agg",
+        "sum",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "xmlagg",
     ];
     AGGREGATES.contains(&name)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use pgwarrant_catalog::Relation;
 use sqlparser::ast::{
-    FunctionArg, Ident, Join, JoinConstraint, JoinOperator, JsonTableColumn, ObjectName, TableAlias, TableFactor,
-    TableWithJoins, XmlTableColumnOption,
+    FunctionArg, Ident, Join, JoinConstraint, JoinOperator, JsonTableColumn, ObjectName, TableAlias,
+    TableFactor, TableWithJoins, XmlTableColumnOption,
 };
 
 use super::account::Role;
@@ -77,7 +77,9 @@ impl Walk<'_> {
 
     /// Gives the parts of an alias their roles: its name, and new names for columns.
     fn alias(&mut self, alias: Option<&TableAlias>) -> Result<(Option<String>, Vec<String>), Refusal> {
-        let Some(TableAlias { explicit: _, name, columns, at }) = alias else { return Ok((None, Vec::new())) };
+        let Some(TableAlias { explicit: _, name, columns, at }) = alias else {
+            return Ok((None, Vec::new()));
+        };
         if at.is_some() {
             return Err(self.unsupported("such an alias", Some(name)));
         }
@@ -106,7 +108,9 @@ impl Walk<'_> {
                 index_hints,
             } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => match args {
                 None => self.relation(name, alias.as_ref()),
-                Some(args) if args.settings.is_none() => self.table_function(name, &args.args, alias.as_ref()),
+                Some(args) if args.settings.is_none() => {
+                    self.table_function(name, &args.args, alias.as_ref())
+                }
                 Some(_) => Err(self.unsupported("such a function in FROM", None)),
             },
             TableFactor::Function { lateral: _, name, args, with_ordinality: _, alias } => {
@@ -149,7 +153,9 @@ impl Walk<'_> {
                 }
                 for column in columns {
                     self.role(&column.name, Role::Alias)?;
-                    if let XmlTableColumnOption::NamedInfo { r#type, path, default, nullable: _ } = &column.option {
+                    if let XmlTableColumnOption::NamedInfo { r#type, path, default, nullable: _ } =
+                        &column.option
+                    {
                         self.data_type(r#type)?;
                         path.iter().chain(default).try_for_each(|expr| self.expr(expr))?;
                     }
@@ -178,7 +184,9 @@ impl Walk<'_> {
                 self.data_type(&named.r#type)
             }
             JsonTableColumn::ForOrdinality(name) => self.role(name, Role::Alias),
-            JsonTableColumn::Nested(nested) => nested.columns.iter().try_for_each(|column| self.json_column(column)),
+            JsonTableColumn::Nested(nested) => {
+                nested.columns.iter().try_for_each(|column| self.json_column(column))
+            }
         }
     }
 
@@ -206,7 +214,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn table_function(&mut self, name: &ObjectName, args: &[FunctionArg], alias: Option<&TableAlias>) -> Walked {
+    fn table_function(
+        &mut self,
+        name: &ObjectName,
+        args: &[FunctionArg],
+        alias: Option<&TableAlias>,
+    ) -> Walked {
         let parts = self.name_parts(name)?;
         let replaced = self.call(&parts, true)?;
         if !replaced {
@@ -238,7 +251,11 @@ impl Walk<'_> {
         let (given, renamed) = self.alias(alias)?;
         if parts.len() == 1 && self.is_cte(&last.value) {
             self.role(last, Role::Cte)?;
-            self.add(Item { alias: given.or_else(|| Some(last.value.clone())), schema: None, what: What::Other });
+            self.add(Item {
+                alias: given.or_else(|| Some(last.value.clone())),
+                schema: None,
+                what: What::Other,
+            });
             return Ok(());
         }
         if let [schema, last] = parts.as_slice()
@@ -246,7 +263,8 @@ impl Walk<'_> {
         {
             let tokens = self.token(schema)?..self.token(last)? + 1;
             let own = given.is_none().then(|| last.value.clone());
-            let command = tokens.start.checked_sub(1).filter(|before| self.facts.table_commands.contains(before));
+            let command =
+                tokens.start.checked_sub(1).filter(|before| self.facts.table_commands.contains(before));
             console_calls::relation(self, tokens, own.as_deref())?;
             if let Some(command) = command {
                 self.splice(command..command + 1, "SELECT * FROM");
@@ -336,14 +354,17 @@ impl Walk<'_> {
     /// New names go by position, so no column before the last of them may be missing.
     fn check_renaming(&self, entry: &Entry, at: &Ident) -> Walked {
         let shown = view::columns(&entry.relation, &entry.cover, &self.state.session.role);
-        let missing = (0..entry.renamed.len().min(entry.relation.columns.len())).find(|index| !shown.contains(index));
+        let missing =
+            (0..entry.renamed.len().min(entry.relation.columns.len())).find(|index| !shown.contains(index));
         let Some(missing) = missing else { return Ok(()) };
         let column = entry.relation.columns.get(missing).zip(entry.cover.columns.get(missing));
         match column {
             Some((column, cover)) if cover.shown == Shown::Blocked => {
                 Err(refuse::blocked(&entry.relation, column, self.byte(at)))
             }
-            _ => Err(self.unsupported("a column alias list over columns that the role may not read", Some(at))),
+            _ => {
+                Err(self.unsupported("a column alias list over columns that the role may not read", Some(at)))
+            }
         }
     }
 
@@ -358,7 +379,9 @@ impl Walk<'_> {
 
     /// What a relation's name means; the name is written out in full where it was not.
     pub(crate) fn find(&mut self, parts: &[&Ident]) -> Result<Resolved, Refusal> {
-        let Some((last, schemas)) = parts.split_last() else { return Err(self.unsupported("such a name", None)) };
+        let Some((last, schemas)) = parts.split_last() else {
+            return Err(self.unsupported("such a name", None));
+        };
         if schemas.len() > 2 {
             return Err(self.unsupported("such a name", Some(last)));
         }

@@ -99,7 +99,9 @@ fn constants(to: &Normaliser<'_, '_>, open: usize) -> Option<usize> {
     }
     let close = source.closing(open)?;
     let constant = |index: usize| {
-        source.token(index).is_some_and(|token| token.kind.is_literal() || token.kind == crate::TokenKind::Parameter)
+        source
+            .token(index)
+            .is_some_and(|token| token.kind.is_literal() || token.kind == crate::TokenKind::Parameter)
             || source.punct(index, ",")
             || source.operator(index, "-")
     };
@@ -151,8 +153,30 @@ fn join_alias(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
 /// `FROM t *`: the tables that inherit from it too, as without the star.
 fn descendants(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
     const AFTER: [&str; 24] = [
-        "as", "where", "join", "left", "right", "inner", "full", "cross", "natural", "on", "using", "group", "having",
-        "order", "limit", "offset", "fetch", "for", "union", "except", "intersect", "window", "set", "tablesample",
+        "as",
+        "where",
+        "join",
+        "left",
+        "right",
+        "inner",
+        "full",
+        "cross",
+        "natural",
+        "on",
+        "using",
+        "group",
+        "having",
+        "order",
+        "limit",
+        "offset",
+        "fetch",
+        "for",
+        "union",
+        "except",
+        "intersect",
+        "window",
+        "set",
+        "tablesample",
     ];
     let source = to.source;
     let mut first = index.checked_sub(1)?;
@@ -189,15 +213,17 @@ fn target_subscript(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> 
     let target = index.checked_sub(1)?;
     source.plain_name(target)?;
     let head = target.checked_sub(1)?;
-    let assigned = source.operator(close + 1, "=") && (source.keyword(head, "set") || source.punct(head, ","));
+    let assigned =
+        source.operator(close + 1, "=") && (source.keyword(head, "set") || source.punct(head, ","));
     if !assigned || to.inside().is_some() {
         return None;
     }
     let constant = |part: usize| {
-        source.token(part).is_some_and(|token| token.kind.is_literal() || token.kind == crate::TokenKind::Parameter)
+        source
+            .token(part)
+            .is_some_and(|token| token.kind.is_literal() || token.kind == crate::TokenKind::Parameter)
             || source.punct(part, ":")
             || source.operator(part, "-")
     };
     (index + 1..close).all(constant).then_some(close + 1)
 }
-

@@ -4,8 +4,8 @@ use pgwarrant_catalog::FunctionSafety;
 use sqlparser::ast::Ident;
 
 use super::account::Role;
-use super::{console_calls, keywords, refuse, settings};
 use super::walk::Walk;
+use super::{console_calls, keywords, refuse, settings};
 use crate::{Refusal, TokenKind, screen};
 
 impl Walk<'_> {
@@ -48,7 +48,8 @@ impl Walk<'_> {
                 })
             }
             FunctionSafety::Unknown => {
-                let unquoted = self.source.token(token).is_some_and(|token| token.kind == TokenKind::Identifier);
+                let unquoted =
+                    self.source.token(token).is_some_and(|token| token.kind == TokenKind::Identifier);
                 match schema.is_none() && unquoted && keywords::is_grammar(&last.value) {
                     true => Ok(false),
                     false => Err(refuse::unknown_function(&last.value, byte)),

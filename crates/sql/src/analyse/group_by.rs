@@ -27,8 +27,11 @@ impl Walk<'_> {
         if !modifiers.is_empty() || !items.iter().all(plain) {
             return;
         }
-        let columns: Vec<(usize, usize)> = items.iter().filter_map(|item| self.grouping_column(item, select)).collect();
-        let Some(insert_before) = items.iter().find_map(first_token).and_then(|token| self.clause_start(token)) else {
+        let columns: Vec<(usize, usize)> =
+            items.iter().filter_map(|item| self.grouping_column(item, select)).collect();
+        let Some(insert_before) =
+            items.iter().find_map(first_token).and_then(|token| self.clause_start(token))
+        else {
             return;
         };
         if let Some(block) = self.blocks.last_mut() {
@@ -42,10 +45,17 @@ impl Walk<'_> {
         let mut depth = 0_usize;
         let mut index = token;
         while index > source.range.start {
-            if depth == 0 && source.keyword(index - 1, "by") && index >= 2 && source.keyword(index - 2, "group") {
+            if depth == 0
+                && source.keyword(index - 1, "by")
+                && index >= 2
+                && source.keyword(index - 2, "group")
+            {
                 return Some(index);
             }
-            if depth == 0 && source.one_of(index - 1, &["distinct", "all"]) && source.keyword(index.checked_sub(2)?, "by") {
+            if depth == 0
+                && source.one_of(index - 1, &["distinct", "all"])
+                && source.keyword(index.checked_sub(2)?, "by")
+            {
                 return Some(index);
             }
             index -= 1;
@@ -71,12 +81,16 @@ impl Walk<'_> {
                 let token = usize::try_from(value.span.start.line).ok()?.checked_sub(1)?;
                 let position: usize = self.source.raw(token).parse().ok()?;
                 match select.get(position.checked_sub(1)?)? {
-                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => self.column_of(expr),
+                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                        self.column_of(expr)
+                    }
                     _ => None,
                 }
             }
             Expr::Identifier(name) => select.iter().find_map(|item| match item {
-                SelectItem::ExprWithAlias { expr, alias } if alias.value == name.value => self.column_of(expr),
+                SelectItem::ExprWithAlias { expr, alias } if alias.value == name.value => {
+                    self.column_of(expr)
+                }
                 _ => None,
             }),
             _ => None,
@@ -91,7 +105,9 @@ impl Walk<'_> {
         if let Expr::Identifier(name) = expr {
             let mut entries = Vec::new();
             block.items.iter().for_each(|item| item.what.entries(&mut entries));
-            return entries.into_iter().find_map(|entry| Some((entry, self.entries.get(entry)?.column(&name.value)?)));
+            return entries
+                .into_iter()
+                .find_map(|entry| Some((entry, self.entries.get(entry)?.column(&name.value)?)));
         }
         let (names, []) = tree::compound(expr)? else { return None };
         let (column, qualifier) = names.split_last()?;
@@ -108,7 +124,9 @@ impl Walk<'_> {
         block.items.iter().for_each(|item| item.what.entries(&mut entries));
         let mut added = Vec::new();
         for index in entries {
-            let Some(entry) = self.entries.get(index).filter(|entry| !entry.raw && entry.relation.is_protected()) else {
+            let Some(entry) =
+                self.entries.get(index).filter(|entry| !entry.raw && entry.relation.is_protected())
+            else {
                 continue;
             };
             let named = |column: &usize| grouping.columns.contains(&(index, *column));

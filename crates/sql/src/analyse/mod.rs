@@ -14,6 +14,7 @@ mod copy;
 mod cover;
 mod ddl;
 pub(crate) mod expr;
+mod expr_forms;
 mod from;
 mod from_forms;
 mod functions;
@@ -24,8 +25,8 @@ pub(crate) mod normalise;
 pub(crate) mod parse;
 mod query;
 mod refuse;
-mod settings;
 mod session;
+mod settings;
 pub(crate) mod source;
 mod text;
 pub(crate) mod tree;
@@ -40,7 +41,8 @@ use self::names::State;
 use self::source::Source;
 use self::walk::Frame;
 use crate::{
-    Context, LexError, LexErrorKind, Limits, Reason, Refusal, Statement, Token, TokenKind, Touched, Verdict, lexer,
+    Context, LexError, LexErrorKind, Limits, Reason, Refusal, Statement, Token, TokenKind, Touched, Verdict,
+    lexer,
 };
 
 /// A message's tokens and statements.
@@ -67,11 +69,13 @@ pub fn analyse(text: &str, context: &Context<'_>) -> Result<Analysis, Refusal> {
 
 fn statement(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> Statement {
     let class = utility::class(source);
-    let outcome = nesting(source, context.limits).and_then(|()| utility::statement(source, context, state, Frame::Plain));
+    let outcome = nesting(source, context.limits)
+        .and_then(|()| utility::statement(source, context, state, Frame::Plain));
     let (verdict, touched, effects, literals_decide) = match outcome {
         Ok(mut done) => {
             done.effects.dedup();
-            let verdict = if done.splices.is_empty() { Verdict::AsWritten } else { Verdict::Spliced(done.splices) };
+            let verdict =
+                if done.splices.is_empty() { Verdict::AsWritten } else { Verdict::Spliced(done.splices) };
             (verdict, done.touched, done.effects, done.literals_decide)
         }
         Err(refusal) => (Verdict::Refused(refusal), Touched::default(), Vec::new(), false),

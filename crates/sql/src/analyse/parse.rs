@@ -18,7 +18,8 @@ pub(crate) struct NotParsed {
 pub(crate) fn parse(tokens: Vec<TokenWithSpan>, nesting: usize) -> Result<Statement, NotParsed> {
     const DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
     // The parser counts several steps for each level that a person would count.
-    let mut parser = Parser::new(&DIALECT).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
+    let mut parser =
+        Parser::new(&DIALECT).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(not_parsed)?;
     let next = parser.peek_token();
     match next.token {
@@ -41,7 +42,10 @@ fn not_parsed(error: ParserError) -> NotParsed {
     let (said, place) = text.rsplit_once(" at Line: ").unwrap_or((&text, ""));
     let line: Option<usize> = place.split(',').next().and_then(|line| line.trim().parse().ok());
     let expected = said.split(", found:").next().unwrap_or(said).replace("Expected: ", "Expected ");
-    NotParsed { expected: format!("{}.", expected.trim_end_matches('.')), token: line.and_then(|line| line.checked_sub(1)) }
+    NotParsed {
+        expected: format!("{}.", expected.trim_end_matches('.')),
+        token: line.and_then(|line| line.checked_sub(1)),
+    }
 }
 
 /// Which of our tokens an identifier in the tree is; None for one that the parser made up.

@@ -1,8 +1,9 @@
 //! The walk over queries.
 
 use sqlparser::ast::{
-    Distinct, GroupByExpr, GroupByWithModifier, LimitClause, NamedWindowExpr, OrderBy, OrderByKind, Query, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, WildcardAdditionalOptions, With,
+    Distinct, GroupByExpr, GroupByWithModifier, LimitClause, NamedWindowExpr, OrderBy, OrderByKind, Query,
+    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, WildcardAdditionalOptions,
+    With,
 };
 
 use super::account::Role;
@@ -108,7 +109,9 @@ impl Walk<'_> {
                 self.close_block()
             }
             SetExpr::Query(query) => self.query_in_parentheses(query),
-            SetExpr::Values(values) => values.rows.iter().flat_map(|row| &row.content).try_for_each(|expr| self.expr(expr)),
+            SetExpr::Values(values) => {
+                values.rows.iter().flat_map(|row| &row.content).try_for_each(|expr| self.expr(expr))
+            }
             SetExpr::Insert(statement)
             | SetExpr::Update(statement)
             | SetExpr::Delete(statement)
@@ -343,9 +346,10 @@ impl Walk<'_> {
         }
         match limit {
             None => Ok(()),
-            Some(LimitClause::LimitOffset { limit, offset, limit_by }) if limit_by.is_empty() => {
-                limit.iter().chain(offset.iter().map(|offset| &offset.value)).try_for_each(|expr| self.expr(expr))
-            }
+            Some(LimitClause::LimitOffset { limit, offset, limit_by }) if limit_by.is_empty() => limit
+                .iter()
+                .chain(offset.iter().map(|offset| &offset.value))
+                .try_for_each(|expr| self.expr(expr)),
             Some(_) => Err(self.unsupported("such a LIMIT clause", None)),
         }
     }

@@ -26,9 +26,15 @@ pub(crate) fn ask(relation: &Relation, columns: &[&Column], actions: Actions, ro
         _ => String::new(),
     };
     let mut named = vec!["select"];
-    let more = [("insert", actions.insert), ("update", actions.update), ("delete", actions.delete), ("export", actions.export)];
+    let more = [
+        ("insert", actions.insert),
+        ("update", actions.update),
+        ("delete", actions.delete),
+        ("export", actions.export),
+    ];
     named.extend(more.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name));
-    let actions = if named.len() > 1 { format!(", actions => '{}'", named.join(", ")) } else { String::new() };
+    let actions =
+        if named.len() > 1 { format!(", actions => '{}'", named.join(", ")) } else { String::new() };
     format!(
         "SELECT * FROM pgwarrant.request('{}', {rows}reason => '…', duration => '30 min'{actions});",
         columns.join(", ").replace('\'', "''")
@@ -46,16 +52,21 @@ fn requestable(relation: &Relation) -> Vec<&Column> {
 /// Asks for every protected column of a relation; a sentence instead where no grant can help.
 pub(crate) fn ask_all(relation: &Relation, actions: Actions) -> String {
     let columns = requestable(relation);
-    if columns.is_empty() || columns.len() < relation.columns.iter().filter(|column| column.protection.is_some()).count() {
+    if columns.is_empty()
+        || columns.len() < relation.columns.iter().filter(|column| column.protection.is_some()).count()
+    {
         return "No grant covers this relation.".to_owned();
     }
     ask(relation, &columns, actions, false)
 }
 
 pub(crate) fn blocked(relation: &Relation, column: &Column, byte: usize) -> Refusal {
-    let refusal = Refusal::new(Reason::Blocked, format!("permission denied for column {}", column_name(relation, column)))
-        .detail("The column is shown to nobody without a live grant, not even masked.")
-        .at(byte);
+    let refusal = Refusal::new(
+        Reason::Blocked,
+        format!("permission denied for column {}", column_name(relation, column)),
+    )
+    .detail("The column is shown to nobody without a live grant, not even masked.")
+    .at(byte);
     match column.protection.as_ref().is_some_and(|protection| protection.built_in) {
         true => refusal.hint("No grant covers it. Leave the column out of the statement."),
         false => refusal.hint(ask(relation, &[column], Actions::default(), true)),
@@ -64,7 +75,9 @@ pub(crate) fn blocked(relation: &Relation, column: &Column, byte: usize) -> Refu
 
 pub(crate) fn not_written(relation: &Relation, verb: &str, actions: Actions, byte: usize) -> Refusal {
     Refusal::new(Reason::Write, format!("permission denied to {verb} {}", relation_name(relation)))
-        .detail("The relation holds protected columns; changing it needs a grant on all of them, for all rows.")
+        .detail(
+            "The relation holds protected columns; changing it needs a grant on all of them, for all rows.",
+        )
         .hint(ask_all(relation, actions))
         .at(byte)
 }
@@ -86,10 +99,13 @@ pub(crate) fn not_exported(relation: &Relation, columns: &[&Column]) -> Refusal 
 }
 
 pub(crate) fn unsafe_relation(relation: &Relation, culprit: &str, byte: usize) -> Refusal {
-    Refusal::new(Reason::UnsafeRelation, format!("permission denied for relation {}", relation_name(relation)))
-        .detail(format!("It could reach protected data in a way that masking cannot follow: {culprit}."))
-        .hint("Read the underlying relations instead, or ask the operator to make it safe.")
-        .at(byte)
+    Refusal::new(
+        Reason::UnsafeRelation,
+        format!("permission denied for relation {}", relation_name(relation)),
+    )
+    .detail(format!("It could reach protected data in a way that masking cannot follow: {culprit}."))
+    .hint("Read the underlying relations instead, or ask the operator to make it safe.")
+    .at(byte)
 }
 
 pub(crate) fn unsafe_call(what: &str, culprit: &str, byte: usize) -> Refusal {

@@ -44,13 +44,19 @@ fn set(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> Option<
     let parameter = source.name(index)?.to_ascii_lowercase();
     match parameter.as_str() {
         "role" => {
-            let next = if source.keyword(index + 1, "to") || source.operator(index + 1, "=") { index + 2 } else { index + 1 };
+            let next = if source.keyword(index + 1, "to") || source.operator(index + 1, "=") {
+                index + 2
+            } else {
+                index + 1
+            };
             if source.keyword(next, "none") || source.keyword(next, "default") {
                 return None;
             }
             let role = source.string(next).or_else(|| source.name(next).map(|name| name.into_owned()))?;
             // Schemas of the path that this role may not use are not in it, which we cannot know.
-            let known = source.is_end(next + 1) && context.catalogue.roles.contains(&role) && role == state.session.role;
+            let known = source.is_end(next + 1)
+                && context.catalogue.roles.contains(&role)
+                && role == state.session.role;
             known.then_some(())
         }
         "search_path" => {

@@ -25,7 +25,11 @@ pub(crate) fn may_write(name: &str, value: Option<&str>, byte: usize) -> Result<
         "standard_conforming_strings" => match value {
             // Prefixes of `on` and `true`, as PostgreSQL takes them.
             Some("on" | "true" | "tru" | "tr" | "t" | "yes" | "ye" | "y" | "1") => Ok(None),
-            _ => Err(refuse::setting(&name, "pgwarrant reads string constants as they are read with it on.", byte)),
+            _ => Err(refuse::setting(
+                &name,
+                "pgwarrant reads string constants as they are read with it on.",
+                byte,
+            )),
         },
         "client_encoding" => match value {
             Some("utf8" | "utf-8" | "unicode") => Ok(None),
@@ -40,7 +44,10 @@ pub(crate) fn may_write(name: &str, value: Option<&str>, byte: usize) -> Result<
         | "allow_system_table_mods" => {
             Err(refuse::setting(&name, "It changes which code the database server runs.", byte))
         }
-        name if name.starts_with("debug_") || name.starts_with("log_") || name.starts_with("auto_explain.") => {
+        name if name.starts_with("debug_")
+            || name.starts_with("log_")
+            || name.starts_with("auto_explain.") =>
+        {
             Err(refuse::setting(name, "It makes the database server write out what it runs.", byte))
         }
         _ => Ok(None),
@@ -48,7 +55,8 @@ pub(crate) fn may_write(name: &str, value: Option<&str>, byte: usize) -> Result<
 }
 
 fn is_ours(name: &str) -> bool {
-    name.eq_ignore_ascii_case("pgwarrant") || name.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("pgwarrant."))
+    name.eq_ignore_ascii_case("pgwarrant")
+        || name.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("pgwarrant."))
 }
 
 /// Judges `current_setting('name', …)` and `set_config('name', 'value', …)`; `name` is the
@@ -94,7 +102,11 @@ pub(crate) fn statement(source: &Source<'_>, context: &Context<'_>) -> Result<Fi
             Some("session") if source.keyword(index + 1, "authorization") => vec![Effect::SessionState],
             Some("standard_conforming_strings" | "client_encoding") => {
                 let name = source.name(index).unwrap_or_default();
-                return Err(refuse::setting(&name, "Its default may not be what pgwarrant relies on.", source.byte(index)));
+                return Err(refuse::setting(
+                    &name,
+                    "Its default may not be what pgwarrant relies on.",
+                    source.byte(index),
+                ));
             }
             _ => {
                 let (name, _) = parameter(source, index)?;
@@ -113,7 +125,8 @@ pub(crate) fn statement(source: &Source<'_>, context: &Context<'_>) -> Result<Fi
         Some("transaction" | "constraints" | "xml" | "time") => Vec::new(),
         Some("session" | "role" | "schema") => vec![Effect::SessionState],
         Some("names") => {
-            let value = source.string(index + 1).or_else(|| source.name(index + 1).map(|name| name.into_owned()));
+            let value =
+                source.string(index + 1).or_else(|| source.name(index + 1).map(|name| name.into_owned()));
             may_write("client_encoding", value.as_deref(), source.byte(index))?.into_iter().collect()
         }
         _ => {

@@ -37,7 +37,8 @@ impl<'a> Source<'a> {
     pub(crate) fn plain_name(&self, index: usize) -> Option<Cow<'a, str>> {
         let token = self.token(index)?;
         let name = token.identifier(self.text)?;
-        let reserved = token.kind == TokenKind::Identifier && keywords::category(&name) == Some(Category::Reserved);
+        let reserved =
+            token.kind == TokenKind::Identifier && keywords::category(&name) == Some(Category::Reserved);
         (!reserved).then_some(name)
     }
 
@@ -110,10 +111,7 @@ impl<'a> Source<'a> {
 
     /// Is the token at `index` the first of a statement that can stand in parentheses?
     pub(crate) fn starts_query(&self, index: usize) -> bool {
-        self.one_of(
-            index,
-            &["select", "with", "values", "table", "insert", "update", "delete", "merge"],
-        )
+        self.one_of(index, &["select", "with", "values", "table", "insert", "update", "delete", "merge"])
     }
 
     /// A name with points (`a.b.c`) that starts at `index`: the indexes of its parts, and the index

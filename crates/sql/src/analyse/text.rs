@@ -7,7 +7,8 @@ pub(crate) fn name(name: &str) -> String {
     let simple = name.bytes().enumerate().all(|(index, byte)| {
         byte.is_ascii_lowercase() || byte == b'_' || (index > 0 && byte.is_ascii_digit())
     });
-    let plain = simple && !name.is_empty() && matches!(keywords::category(name), None | Some(Category::Unreserved));
+    let plain =
+        simple && !name.is_empty() && matches!(keywords::category(name), None | Some(Category::Unreserved));
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

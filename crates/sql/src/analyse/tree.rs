@@ -4,9 +4,9 @@
 //! is not understood, and so is one that a later version of the parser adds.
 
 use sqlparser::ast::{
-    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    Ident, ListAggOnOverflow, ObjectName, OrderByExpr, OrderBySort, Query, Subscript, WindowFrameBound, WindowSpec,
-    WindowType,
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, Ident, ListAggOnOverflow, ObjectName, OrderByExpr, OrderBySort, Query, Subscript,
+    WindowFrameBound, WindowSpec, WindowType,
 };
 
 /// A part of an expression.
@@ -94,7 +94,9 @@ pub(crate) fn parts(expr: &Expr) -> Option<Vec<Part<'_>>> {
             parts
         }
         Expr::Exists { subquery, .. } | Expr::Subquery(subquery) => vec![Part::Query(subquery)],
-        Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => sets.iter().flatten().map(E).collect(),
+        Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+            sets.iter().flatten().map(E).collect()
+        }
         Expr::Tuple(items) => items.iter().map(E).collect(),
         Expr::Array(array) => array.elem.iter().map(E).collect(),
         Expr::Interval(interval) => vec![E(&interval.value)],
@@ -115,7 +117,6 @@ pub(crate) fn parts(expr: &Expr) -> Option<Vec<Part<'_>>> {
         | Expr::TypedString(_)
         | Expr::Prefixed { .. }
         | Expr::Struct { .. }
-
         | Expr::Dictionary(_)
         | Expr::Map(_)
         | Expr::MatchAgainst { .. }
@@ -198,8 +199,16 @@ pub(crate) fn chain(rest: &[AccessExpr]) -> Option<Vec<Part<'_>>> {
 
 /// The parts of a call, its name aside.
 pub(crate) fn arguments(function: &Function) -> Option<Vec<Part<'_>>> {
-    let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment: _, over } =
-        function;
+    let Function {
+        name: _,
+        uses_odbc_syntax,
+        parameters,
+        args,
+        within_group,
+        filter,
+        null_treatment: _,
+        over,
+    } = function;
     if *uses_odbc_syntax || !matches!(parameters, FunctionArguments::None) {
         return None;
     }
@@ -214,7 +223,8 @@ pub(crate) fn arguments(function: &Function) -> Option<Vec<Part<'_>>> {
             for clause in &list.clauses {
                 match clause {
                     FunctionArgumentClause::OrderBy(order) => ordering(order, &mut parts)?,
-                    FunctionArgumentClause::IgnoreOrRespectNulls(_) | FunctionArgumentClause::JsonNullClause(_) => {}
+                    FunctionArgumentClause::IgnoreOrRespectNulls(_)
+                    | FunctionArgumentClause::JsonNullClause(_) => {}
                     FunctionArgumentClause::JsonReturningClause(returning) => {
                         parts.push(Part::Type(&returning.data_type));
                     }

@@ -35,7 +35,9 @@ pub(crate) fn class(source: &Source<'_>) -> Class {
         "declare" => Class::DeclareCursor,
         "fetch" | "move" => Class::Fetch,
         "close" => Class::CloseCursor,
-        "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => Class::Transaction,
+        "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
+            Class::Transaction
+        }
         "set" | "reset" => Class::Set,
         "show" => Class::Show,
         "discard" => Class::Discard,
@@ -44,8 +46,12 @@ pub(crate) fn class(source: &Source<'_>) -> Class {
         "lock" => Class::Lock,
         "do" => Class::Do,
         "call" => Class::Call,
-        "vacuum" | "analyze" | "analyse" | "reindex" | "cluster" | "refresh" | "checkpoint" => Class::Maintenance,
-        "create" | "alter" | "drop" | "comment" | "grant" | "revoke" | "reassign" | "security" | "import" => Class::Ddl,
+        "vacuum" | "analyze" | "analyse" | "reindex" | "cluster" | "refresh" | "checkpoint" => {
+            Class::Maintenance
+        }
+        "create" | "alter" | "drop" | "comment" | "grant" | "revoke" | "reassign" | "security" | "import" => {
+            Class::Ddl
+        }
         _ => Class::Other,
     }
 }
@@ -111,7 +117,14 @@ pub(crate) fn statement(source: &Source<'_>, context: &Context<'_>, state: &Stat
             names_only(source, context, effects)
         }
         Class::Listen | Class::Notify => names_only(source, context, Vec::new()),
-        Class::Lock => ddl::relations(source, context, state, first + 1, "lock", Actions { update: true, ..Actions::default() }),
+        Class::Lock => ddl::relations(
+            source,
+            context,
+            state,
+            first + 1,
+            "lock",
+            Actions { update: true, ..Actions::default() },
+        ),
         Class::Do => Err(refuse::code("DO", source.byte(first))),
         Class::Call => call(source, context, state),
         Class::Maintenance => ddl::maintain(source, context, state),
@@ -170,10 +183,17 @@ fn explain(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
         return Err(not_understood(source, source.range.start));
     }
     match class(&inner) {
-        Class::Select | Class::Insert | Class::Update | Class::Delete | Class::Merge | Class::Execute
+        Class::Select
+        | Class::Insert
+        | Class::Update
+        | Class::Delete
+        | Class::Merge
+        | Class::Execute
         | Class::DeclareCursor => statement(&inner, context, state, Frame::Inner),
         Class::Ddl if inner.keyword(index, "create") => statement(&inner, context, state, Frame::Inner),
-        Class::Maintenance if inner.keyword(index, "refresh") => statement(&inner, context, state, Frame::Inner),
+        Class::Maintenance if inner.keyword(index, "refresh") => {
+            statement(&inner, context, state, Frame::Inner)
+        }
         _ => Err(not_understood(source, index)),
     }
 }
@@ -227,7 +247,8 @@ fn declare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
     let query = (first + 2..source.range.end).find(|index| source.keyword(*index, "for"));
     let query = query.ok_or_else(|| not_understood(source, first + 2))?;
     names_only(&source.part(first..query), context, Vec::new())?;
-    let mut done = body::analyse(&source.part(query + 1..source.range.end), context, state, Body::new(Frame::Inner))?;
+    let mut done =
+        body::analyse(&source.part(query + 1..source.range.end), context, state, Body::new(Frame::Inner))?;
     done.effects.insert(0, Effect::Declare { cursor: cursor.into_owned() });
     Ok(done)
 }

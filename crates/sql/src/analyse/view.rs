@@ -28,7 +28,8 @@ pub(crate) fn columns(relation: &Relation, cover: &Cover, role: &str) -> Vec<usi
         .zip(&cover.columns)
         .enumerate()
         .filter(|(_, (column, cover))| {
-            cover.shown != Shown::Blocked && !unreadable.is_some_and(|attnums| attnums.contains(&column.attnum))
+            cover.shown != Shown::Blocked
+                && !unreadable.is_some_and(|attnums| attnums.contains(&column.attnum))
         })
         .map(|(index, _)| index)
         .collect()
@@ -55,7 +56,8 @@ pub(crate) fn pieces(relation: &Relation, cover: &Cover, role: &str, reference: 
     list.extend(reference.system.iter().map(|column| format!("{ROW}.{column}")));
     let only = if reference.only { "ONLY " } else { "" };
     let from = format!("{only}{} AS {ROW}", text::qualified(&relation.schema, &relation.name));
-    let rows = cover.only.as_ref().map(|predicates| format!(" WHERE {}", any(predicates))).unwrap_or_default();
+    let rows =
+        cover.only.as_ref().map(|predicates| format!(" WHERE {}", any(predicates))).unwrap_or_default();
     // A relation without a column that shows still has rows.
     let list = if list.is_empty() { String::new() } else { format!("{} ", list.join(", ")) };
     match &reference.sample {
@@ -70,6 +72,7 @@ pub(crate) fn pieces(relation: &Relation, cover: &Cover, role: &str, reference: 
 
 /// The rows of any of these predicates.
 fn any(predicates: &[Arc<Predicate>]) -> String {
-    let each: Vec<String> = predicates.iter().map(|predicate| format!("({})", predicate.render(ROW))).collect();
+    let each: Vec<String> =
+        predicates.iter().map(|predicate| format!("({})", predicate.render(ROW))).collect();
     each.join(" OR ")
 }

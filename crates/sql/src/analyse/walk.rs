@@ -192,9 +192,9 @@ impl<'a> Walk<'a> {
 
     /// The token of a name in the tree.
     pub(crate) fn token(&self, ident: &Ident) -> Result<usize, Refusal> {
-        token_of(ident)
-            .filter(|token| self.source.range.contains(token))
-            .ok_or_else(|| refuse::unsupported("a form of this statement", self.source.byte(self.source.range.start)))
+        token_of(ident).filter(|token| self.source.range.contains(token)).ok_or_else(|| {
+            refuse::unsupported("a form of this statement", self.source.byte(self.source.range.start))
+        })
     }
 
     pub(crate) fn role(&mut self, ident: &Ident, role: Role) -> Walked {
@@ -308,7 +308,8 @@ impl<'a> Walk<'a> {
         if !entry.has_alias {
             with.push(Piece::Text(format!(" AS {}", super::text::name(&entry.alias))));
         }
-        let command = entry.tokens.start.checked_sub(1).filter(|before| self.facts.table_commands.contains(before));
+        let command =
+            entry.tokens.start.checked_sub(1).filter(|before| self.facts.table_commands.contains(before));
         let (tokens, sample) = (entry.tokens.clone(), entry.sample.clone());
         if let Some(command) = command {
             self.splice(command..command + 1, "SELECT * FROM");
@@ -322,7 +323,12 @@ impl<'a> Walk<'a> {
 }
 
 /// The accounting rule.
-pub(crate) fn judge(source: &Source<'_>, context: &Context<'_>, role: Option<Role>, finding: Finding) -> Walked {
+pub(crate) fn judge(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    role: Option<Role>,
+    finding: Finding,
+) -> Walked {
     let byte = source.byte(finding.token);
     let name = source.name(finding.token).unwrap_or_default();
     match finding.risk {
@@ -336,7 +342,9 @@ pub(crate) fn judge(source: &Source<'_>, context: &Context<'_>, role: Option<Rol
             let must_be_one = follows(&["from", "join", "only"]) && !compared;
             match role {
                 None => Err(refuse::unaccounted(&name, byte)),
-                Some(Role::Relation | Role::Cte | Role::Schema | Role::Function | Role::Console | Role::Cursor) => Ok(()),
+                Some(
+                    Role::Relation | Role::Cte | Role::Schema | Role::Function | Role::Console | Role::Cursor,
+                ) => Ok(()),
                 Some(_) if must_be_one => Err(refuse::unaccounted(&name, byte)),
                 Some(_) => Ok(()),
             }
@@ -344,7 +352,11 @@ pub(crate) fn judge(source: &Source<'_>, context: &Context<'_>, role: Option<Rol
         Risk::UnsafeFunction => match role {
             // Judged where it was called.
             Some(Role::Function) => Ok(()),
-            Some(role) if role != Role::Field && !(role == Role::Column && source.punct(finding.token + 1, "(")) => Ok(()),
+            Some(role)
+                if role != Role::Field && !(role == Role::Column && source.punct(finding.token + 1, "(")) =>
+            {
+                Ok(())
+            }
             _ => {
                 let culprit = match context.catalogue.function(&name) {
                     FunctionSafety::Unsafe { culprit, .. } => culprit,
@@ -382,7 +394,6 @@ pub(crate) fn judge(source: &Source<'_>, context: &Context<'_>, role: Option<Rol
         },
     }
 }
-
 
 /// References to protected relations in one statement: each name is looked up in all of them.
 const REFERENCES: usize = 1_000;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, ConflictTarget, Delete, FromTable, Ident, Insert, Merge, MergeAction,
-    MergeInsertKind, MergeUpdateKind, ObjectName, OnConflict, OnConflictAction, OnInsert, OutputClause, SelectItem,
-    Statement, TableAlias, TableFactor, TableObject, Update, UpdateTableFromKind,
+    MergeInsertKind, MergeUpdateKind, ObjectName, OnConflict, OnConflictAction, OnInsert, OutputClause,
+    SelectItem, Statement, TableAlias, TableFactor, TableObject, Update, UpdateTableFromKind,
 };
 
 use super::account::Role;
@@ -30,13 +30,20 @@ impl Walk<'_> {
     }
 
     /// The relation that is written to: as it is, which takes grants for all of it.
-    fn target(&mut self, name: &ObjectName, alias: Option<&Ident>, verb: &str, actions: Actions) -> Result<Item, Refusal> {
+    fn target(
+        &mut self,
+        name: &ObjectName,
+        alias: Option<&Ident>,
+        verb: &str,
+        actions: Actions,
+    ) -> Result<Item, Refusal> {
         let parts = self.name_parts(name)?;
         let Some(last) = parts.last().copied() else { return Err(self.unsupported("such a name", None)) };
         if parts.len() == 2 && parts.first().is_some_and(|schema| schema.value == "pgwarrant") {
             let byte = self.byte(last);
             let hint = "Use its functions: request, approve, deny, revoke, release.";
-            return Err(refuse::console("relations of schema \"pgwarrant\" cannot be written", hint, byte).state("42809"));
+            return Err(refuse::console("relations of schema \"pgwarrant\" cannot be written", hint, byte)
+                .state("42809"));
         }
         if let Some(alias) = alias {
             self.role(alias, Role::Alias)?;
@@ -131,12 +138,15 @@ impl Walk<'_> {
         self.blocks.push(Block::default());
         if let Some(block) = self.blocks.last_mut() {
             // `excluded` has the row that was to be inserted.
-            block.items = vec![target, Item { alias: Some("excluded".to_owned()), schema: None, what: What::Other }];
+            block.items =
+                vec![target, Item { alias: Some("excluded".to_owned()), schema: None, what: What::Other }];
         }
         match on {
             None => {}
             Some(OnInsert::OnConflict(conflict)) => self.on_conflict(conflict)?,
-            Some(OnInsert::DuplicateKeyUpdate(_)) | Some(_) => return Err(self.unsupported("such an INSERT", None)),
+            Some(OnInsert::DuplicateKeyUpdate(_)) | Some(_) => {
+                return Err(self.unsupported("such an INSERT", None));
+            }
         }
         self.returning(returning.as_deref())?;
         self.close_block()
@@ -167,7 +177,9 @@ impl Walk<'_> {
         for Assignment { target, value } in assignments {
             match target {
                 AssignmentTarget::ColumnName(name) => self.target_column(name)?,
-                AssignmentTarget::Tuple(names) => names.iter().try_for_each(|name| self.target_column(name))?,
+                AssignmentTarget::Tuple(names) => {
+                    names.iter().try_for_each(|name| self.target_column(name))?
+                }
             }
             self.expr(value)?;
         }
@@ -273,7 +285,8 @@ impl Walk<'_> {
         else {
             return Err(self.unsupported("such a DELETE", None));
         };
-        let ([target], true) = (from.as_slice(), optimizer_hints.is_empty() && tables.is_empty() && order_by.is_empty())
+        let ([target], true) =
+            (from.as_slice(), optimizer_hints.is_empty() && tables.is_empty() && order_by.is_empty())
         else {
             return Err(self.unsupported("such a DELETE", None));
         };
@@ -317,7 +330,11 @@ impl Walk<'_> {
                     insert.columns.iter().try_for_each(|column| self.target_column(column))?;
                     match &insert.kind {
                         MergeInsertKind::Values(values) => {
-                            values.rows.iter().flat_map(|row| &row.content).try_for_each(|expr| self.expr(expr))?;
+                            values
+                                .rows
+                                .iter()
+                                .flat_map(|row| &row.content)
+                                .try_for_each(|expr| self.expr(expr))?;
                         }
                         MergeInsertKind::Row | MergeInsertKind::Wildcard => {
                             return Err(self.unsupported("such a MERGE", None));
@@ -352,10 +369,8 @@ pub(crate) fn may_write(
     context: &crate::Context<'_>,
     byte: usize,
 ) -> Result<Vec<GrantId>, Refusal> {
-    for risk in [&relation.write_risk, &relation.read_risk] {
-        if let Some(culprit) = risk {
-            return Err(refuse::unsafe_relation(relation, culprit, byte));
-        }
+    if let Some(culprit) = relation.write_risk.as_ref().or(relation.read_risk.as_ref()) {
+        return Err(refuse::unsafe_relation(relation, culprit, byte));
     }
     if !relation.is_protected() {
         return Ok(Vec::new());

@@ -1,7 +1,8 @@
 //! FROM clauses.
 
 use sqlparser::ast::{
-    FunctionArg, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins, XmlTableColumnOption,
+    FunctionArg, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
+    XmlTableColumnOption,
 };
 
 use super::{Follower, Item, Sources, renamed};
@@ -56,7 +57,15 @@ impl Follower<'_> {
 
     fn factor(&mut self, factor: &TableFactor, conditions: &mut Sources, merges: &mut bool) -> Option<()> {
         match factor {
-            TableFactor::Table { name, alias, args: None, version: None, json_path: None, sample: None, .. } => {
+            TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                version: None,
+                json_path: None,
+                sample: None,
+                ..
+            } => {
                 let item = self.relation(name)?;
                 self.add(item, alias.as_ref())
             }
@@ -114,7 +123,11 @@ impl Follower<'_> {
             [last] => {
                 let cte = self.ctes.iter().rev().find_map(|ctes| ctes.get(&last.value));
                 if let Some(columns) = cte {
-                    return Some(Item { alias: Some(last.value.clone()), columns: columns.clone(), others: None });
+                    return Some(Item {
+                        alias: Some(last.value.clone()),
+                        columns: columns.clone(),
+                        others: None,
+                    });
                 }
                 ("pg_catalog", last)
             }
@@ -132,7 +145,12 @@ impl Follower<'_> {
         Some(Item { alias: Some(last.value.clone()), columns, others: None })
     }
 
-    fn function(&mut self, name: &ObjectName, args: &[FunctionArg], alias: Option<&TableAlias>) -> Option<()> {
+    fn function(
+        &mut self,
+        name: &ObjectName,
+        args: &[FunctionArg],
+        alias: Option<&TableAlias>,
+    ) -> Option<()> {
         let mut parts = Vec::new();
         for argument in args {
             tree::argument_parts(argument, &mut parts)?;

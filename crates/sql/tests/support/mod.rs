@@ -32,7 +32,8 @@ fn sql_type(of: &str) -> SqlType {
         "varchar(32)" => (BaseType::Text, 1043, Some(32)),
         _ => (BaseType::Text, 25, None),
     };
-    let sql = if of == "varchar(32)" { "character varying(32)".to_owned() } else { format!("pg_catalog.{of}") };
+    let sql =
+        if of == "varchar(32)" { "character varying(32)".to_owned() } else { format!("pg_catalog.{of}") };
     let typmod = max_length.map_or(-1, |length: u32| length as i32 + 4);
     SqlType {
         sql,
@@ -133,8 +134,10 @@ fn relations() -> Vec<Relation> {
         relation.primary_key.clear();
         for column in &mut relation.columns {
             if let Some(protection) = &mut column.protection {
-                let bases =
-                    vec![ColumnId { relation: CUSTOMERS, attnum: 2 }, ColumnId { relation: CUSTOMERS, attnum: 3 }];
+                let bases = vec![
+                    ColumnId { relation: CUSTOMERS, attnum: 2 },
+                    ColumnId { relation: CUSTOMERS, attnum: 3 },
+                ];
                 protection.sources = bases.clone();
                 protection.uncovered_by.push(bases);
             }
@@ -152,21 +155,64 @@ fn relations() -> Vec<Relation> {
     };
     let builders = [
         relation(CUSTOMERS, "public", "customers", PartitionedTable, &CUSTOMER_COLUMNS),
-        relation(PEOPLE, "crm", "people", Table, &[("id", "int8", ""), ("name", "text", "redact"), ("phone", "text", "null")]),
+        relation(
+            PEOPLE,
+            "crm",
+            "people",
+            Table,
+            &[("id", "int8", ""), ("name", "text", "redact"), ("phone", "text", "null")],
+        ),
         relation(CUSTOMERS_EU, "public", "customers_eu", Table, &CUSTOMER_COLUMNS).with(inherits),
-        relation(CUSTOMER_NAMES, "public", "customer_names", View, &[("id", "int8", ""), ("label", "text", "null")])
-            .with(derives),
-        relation(RISKY, "public", "risky", View, &[("id", "int8", "")])
-            .with(|relation| relation.read_risk = Some("view public.risky, which uses function public.dump_customers".to_owned())),
+        relation(
+            CUSTOMER_NAMES,
+            "public",
+            "customer_names",
+            View,
+            &[("id", "int8", ""), ("label", "text", "null")],
+        )
+        .with(derives),
+        relation(RISKY, "public", "risky", View, &[("id", "int8", "")]).with(|relation| {
+            relation.read_risk =
+                Some("view public.risky, which uses function public.dump_customers".to_owned())
+        }),
         relation(TRIGGERED, "public", "triggered", Table, &[("id", "int8", ""), ("note", "text", "")])
             .with(|relation| relation.write_risk = Some("trigger log on public.triggered".to_owned())),
-        relation(ACTIVITY, "pg_catalog", "pg_stat_activity", View, &[("pid", "int4", ""), ("usename", "name", ""), ("query", "text", "null")])
-            .with(built_in),
-        relation(VISITS, "public", "visits", Table, &[("customer_id", "int8", ""), ("day", "date", ""), ("place", "text", "redact"), ("note", "json", "null")])
-            .with(|relation| relation.primary_key = vec![1, 2]),
-        relation(SENSITIVE, "public", "Sensitive Data", Table, &[("Key", "int8", ""), ("E-Mail", "text", "null"), ("user", "text", "null")]),
-        relation(STAFF, "public", "staff", Table, &[("id", "int8", ""), ("name", "text", "redact"), ("salary", "numeric", "null")])
-            .with(|relation| relation.unreadable = HashMap::from([("intern".to_owned(), vec![3])])),
+        relation(
+            ACTIVITY,
+            "pg_catalog",
+            "pg_stat_activity",
+            View,
+            &[("pid", "int4", ""), ("usename", "name", ""), ("query", "text", "null")],
+        )
+        .with(built_in),
+        relation(
+            VISITS,
+            "public",
+            "visits",
+            Table,
+            &[
+                ("customer_id", "int8", ""),
+                ("day", "date", ""),
+                ("place", "text", "redact"),
+                ("note", "json", "null"),
+            ],
+        )
+        .with(|relation| relation.primary_key = vec![1, 2]),
+        relation(
+            SENSITIVE,
+            "public",
+            "Sensitive Data",
+            Table,
+            &[("Key", "int8", ""), ("E-Mail", "text", "null"), ("user", "text", "null")],
+        ),
+        relation(
+            STAFF,
+            "public",
+            "staff",
+            Table,
+            &[("id", "int8", ""), ("name", "text", "redact"), ("salary", "numeric", "null")],
+        )
+        .with(|relation| relation.unreadable = HashMap::from([("intern".to_owned(), vec![3])])),
     ];
     builders.into_iter().map(|builder| builder.0).collect()
 }
@@ -185,7 +231,7 @@ const UNPROTECTED: [(&str, &str); 8] = [
 const SAFE: &str = "abs age any_value array_agg array_length array_remove avg bernoulli btrim bool_or char_length coalesce concat count \
      cume_dist current_date date_part date_trunc dense_rank every extract first_value format generate_series \
      grouping hashtext int4 json_agg json_build_object json_each json_populate_record json_to_record json_to_recordset \
-     jsonb_agg jsonb_array_elements jsonb_build_object lag last_value lead left length lower make_interval max md5 \
+     jsonb_agg jsonb_array_elements jsonb_build_object lag last_value lead left length lower ltrim make_interval max md5 \
      min mode nextval now ntile num_nonnulls numeric octet_length overlaps percentile_cont pg_backend_pid pg_sleep \
      pg_typeof position quote_literal random rank regexp_matches regexp_replace repeat replace right round row_number \
      row_to_json sha256 split_part starts_with string_agg string_to_array strpos substr substring sum system text \

@@ -1,0 +1,121 @@
+//! What passes through a session besides answers, and what a session costs.
+
+use std::time::Duration;
+
+use pgwarrant_tests::raw::{Event, PATIENCE, errors, query, shapes, tags};
+
+use crate::Bench;
+
+/// KiB of memory that the proxy has.
+fn memory(bench: &Bench) -> usize {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", bench.proxy.process_id())).expect("the status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_slow_reader_does_not_make_the_proxy_grow() {
+    let bench = Bench::new().await;
+    let mut raw = bench.connect();
+    let before = memory(&bench);
+    raw.send(&query("SELECT i, repeat('x', 1000) FROM generate_series(1, 300000) AS i"));
+    let (mut bytes, mut rows, mut most) = (0, 0, before);
+    // Lets the server run ahead as far as it can.
+    std::thread::sleep(Duration::from_secs(1));
+    loop {
+        let Event::Frame(frame) = raw.frame(PATIENCE) else { panic!("no more after {rows} rows") };
+        bytes += frame.body.len();
+        if frame.tag == b'Z' {
+            break;
+        }
+        rows += usize::from(frame.tag == b'D');
+        if rows % 10_000 == 0 {
+            most = most.max(memory(&bench));
+        }
+    }
+    assert_eq!(rows, 300_000);
+    assert!(bytes > 300_000_000);
+    assert!(most < before + 64 * 1024, "from {before} to {most} KiB");
+    bench.is_well();
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_can_still_be_cancelled() {
+    let bench = Bench::new().await;
+    let mut raw = bench.connect();
+    raw.send(&query("SELECT i, repeat('x', 1000) FROM generate_series(1, 100000000) AS i"));
+    assert!(matches!(raw.frame(PATIENCE), Event::Frame(_)));
+    std::thread::sleep(Duration::from_millis(300));
+    pgwarrant_tests::raw::cancel(bench.proxy.port, raw.process, &raw.key);
+    let frames = raw.until(b'Z', 1);
+    assert_eq!(errors(&frames), ["57014"]);
+    bench.is_well();
+}
+
+#[tokio::test]
+async fn notifications_reach_other_sessions_and_name_the_sender_as_clients_know_it() {
+    let bench = Bench::new().await;
+    let (mut listener, mut sender) = (bench.connect(), bench.connect_as("ben", 0, &[]));
+    listener.query("LISTEN news");
+    sender.query("NOTIFY news, 'first'; NOTIFY news, 'second'");
+    let frames = listener.until(b'A', 2);
+    assert_eq!(tags(&frames), "AA", "they come while the session is idle");
+    for (frame, payload) in frames.iter().zip(["first", "second"]) {
+        assert!(frame.body[4..] == *format!("news\0{payload}\0").as_bytes(), "{:?}", frame);
+    }
+    let own = listener.query("NOTIFY news, 'mine'");
+    let frame = own.iter().find(|frame| frame.tag == b'A').expect("a notification");
+    assert_eq!(frame.body[..4], listener.process.to_be_bytes());
+    // Within a transaction they wait for its end.
+    listener.query("BEGIN");
+    sender.query("NOTIFY news");
+    assert_eq!(listener.frame(Duration::from_millis(100)), Event::Silence);
+    let frames = listener.query("COMMIT");
+    assert!(tags(&frames) == "CAZ" || tags(&frames) == "CZ" && tags(&listener.until(b'A', 1)) == "A");
+    listener.query("UNLISTEN *");
+    sender.query("NOTIFY news");
+    assert_eq!(tags(&listener.query("SELECT 1")), "TDCZ");
+    assert_eq!(listener.frame(Duration::from_millis(100)), Event::Silence);
+    bench.is_well();
+}
+
+#[tokio::test]
+async fn start_up_settings_pass_and_are_reported() {
+    let bench = Bench::new().await;
+    let more = [
+        ("TimeZone", "Asia/Tokyo"),
+        ("application_name", "raw"),
+        ("options", "-c statement_timeout=1234 -c DateStyle=German"),
+    ];
+    let mut raw = bench.connect_as("ada", 0, &more);
+    for (setting, expected) in [
+        ("TimeZone", "Asia/Tokyo"),
+        ("application_name", "raw"),
+        ("statement_timeout", "1234ms"),
+        ("DateStyle", "German, DMY"),
+    ] {
+        let frames = raw.query(&format!("SHOW {setting}"));
+        let row = frames.iter().find(|frame| frame.tag == b'D').expect("a row");
+        assert_eq!(String::from_utf8_lossy(&row.body[6..]), expected, "{setting}");
+    }
+    // What they are reset to.
+    raw.query("SET TimeZone = 'Europe/Paris'");
+    assert!(shapes(&raw.query("RESET TimeZone")).iter().any(|shape| shape.contains("Asia/Tokyo")));
+    bench.is_well();
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_s_session_is_told() {
+    let bench = Bench::new().await;
+    let mut raw = bench.connect();
+    let mut idle = bench.connect();
+    raw.send(&query("SELECT pg_sleep(20)"));
+    std::thread::sleep(Duration::from_millis(100));
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'shop_app'";
+    bench.shop.direct.execute(end, &[]).await.expect("the sessions are ended");
+    for raw in [&mut raw, &mut idle] {
+        assert_eq!(errors(&raw.until_closed()), ["57P01"]);
+    }
+    bench.is_well();
+}
