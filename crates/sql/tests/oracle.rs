@@ -83,7 +83,7 @@ fn statements() -> Vec<String> {
             let (_, rest) = block.split_once('\n').expect("a title");
             let given = rest.split_once("\n=>").map_or(rest, |(given, _)| given);
             let directive =
-            |line: &str| line.starts_with("> ") && line != "> full" && !line.starts_with("> grant ");
+                |line: &str| line.starts_with("> ") && line != "> full" && !line.starts_with("> grant ");
             if !given.lines().any(directive) && !given.contains("search_path") {
                 let lines: Vec<&str> = given.lines().filter(|line| !line.starts_with("> ")).collect();
                 statements.push(lines.join("\n").trim().to_owned());

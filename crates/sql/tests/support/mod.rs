@@ -1,5 +1,8 @@
 //! A catalogue, made by hand, that has one of everything the analysis must know about.
 
+// Each test takes what it needs of it.
+#![allow(dead_code)]
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
