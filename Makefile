@@ -13,7 +13,7 @@ test: postgres ## run every test, real PostgreSQL servers and drivers included
 	@tests/bin/install tests
 	@command -v cargo-nextest >/dev/null || tests/bin/install checks
 	cargo build --package pgwarrant
-	cargo run --quiet --package pgwarrant-tests --bin with-postgres -- cargo nextest run --workspace
+	cargo run --quiet --package pgwarrant-tests --bin with-postgres -- cargo nextest run --workspace --no-fail-fast
 
 check: ## formatting, lints with warnings denied, dependencies
 	@tests/bin/install checks

@@ -357,3 +357,77 @@ SELECT ROW(c.*) FROM customers c LIMIT 3
 SELECT hashtext(c.email::text), md5(c.email::text), encode(c.email::text::bytea, 'hex') FROM customers c LIMIT 3
 ;;
 SELECT regexp_replace(email, '@', '#'), reverse(email), translate(email, '@', '#'), upper(name) FROM customers LIMIT 3
+;;
+WITH d AS (DELETE FROM customers WHERE id = 499 RETURNING *) SELECT * FROM d
+;;
+WITH u AS (UPDATE customers SET city = city RETURNING email, name) SELECT * FROM u
+;;
+WITH i AS (INSERT INTO customers (name, email, city, country) SELECT name, email || 'x', city, country FROM customers RETURNING *) SELECT * FROM i
+;;
+ALTER ROLE shop_app SET pgwarrant.key FROM CURRENT; SELECT setconfig FROM pg_db_role_setting
+;;
+ALTER DATABASE shop SET pgwarrant.key FROM CURRENT; SELECT setconfig FROM pg_db_role_setting
+;;
+SELECT name, setting FROM pg_settings WHERE name LIKE 'pgwarrant%'
+;;
+SELECT * FROM pg_show_all_settings() WHERE name LIKE 'pgwarrant%'
+;;
+SHOW ALL
+;;
+ALTER TABLE products ADD COLUMN stolen text DEFAULT email_of(42)::text; SELECT stolen FROM products
+;;
+ALTER TABLE products ALTER COLUMN name SET DEFAULT public.email_of(42)::text; INSERT INTO products (price) VALUES (1) RETURNING name
+;;
+CREATE TABLE stolen (a text DEFAULT (public.email_of(42))::text); INSERT INTO stolen DEFAULT VALUES RETURNING a
+;;
+CREATE INDEX ON products ((email_of(id)))
+;;
+CREATE PUBLICATION p FOR TABLE customers
+;;
+CREATE POLICY p ON products USING (EXISTS (SELECT 1 FROM customers WHERE email = 'a'))
+;;
+CREATE TRIGGER t BEFORE INSERT ON products FOR EACH ROW EXECUTE FUNCTION email_of()
+;;
+CREATE AGGREGATE stolen(bigint) (SFUNC = email_of, STYPE = citext)
+;;
+CREATE OPERATOR === (PROCEDURE = email_of, RIGHTARG = bigint); SELECT === 42::bigint
+;;
+CREATE CAST (bigint AS citext) WITH FUNCTION email_of(bigint); SELECT 42::bigint::citext
+;;
+CREATE STATISTICS s ON name, email FROM customers
+;;
+SELECT * FROM pg_stats_ext_exprs
+;;
+SELECT * FROM pg_largeobject
+;;
+SELECT rolname, rolpassword FROM pg_authid
+;;
+SELECT email_of.email_of FROM email_of(42)
+;;
+SELECT x FROM email_of(42) AS t(x)
+;;
+SELECT id, (SELECT max(e) FROM email_of(o.id) AS e) FROM orders o LIMIT 3
+;;
+SELECT * FROM products ORDER BY email_of(id) LIMIT 1
+;;
+BEGIN; SAVEPOINT a; SELECT blood FROM hr.employees; ROLLBACK TO a; SELECT name, email FROM customers WHERE id = 1; COMMIT
+;;
+PREPARE q AS SELECT blood FROM hr.employees; EXECUTE q
+;;
+EXPLAIN (ANALYZE, VERBOSE) SELECT blood FROM hr.employees
+;;
+SELECT count(*) FROM hr.employees WHERE blood = 'A'
+;;
+SELECT name FROM hr.employees ORDER BY blood
+;;
+SELECT salary, iban, work_email FROM hr.employees ORDER BY salary DESC LIMIT 3
+;;
+SELECT e.* FROM hr.employees e
+;;
+SELECT hr.employees FROM hr.employees
+;;
+SELECT length(customers::text), customers::text FROM customers LIMIT 3
+;;
+DELETE FROM orders USING customers WHERE false RETURNING customers.*
+;;
+SELECT * FROM customers WHERE email = 'maya.alvarez70@example.net' OR 1 = 1 LIMIT 2

@@ -2,7 +2,6 @@
 //!
 //! It knows as much of the protocol as it takes to sign in and to cut what it reads into frames.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -53,7 +52,9 @@ pub enum Event {
 /// A connection.
 pub struct Raw {
     stream: TcpStream,
-    input: VecDeque<u8>,
+    input: Vec<u8>,
+    /// So much of `input` has been read.
+    start: usize,
     /// From BackendKeyData.
     pub process: u32,
     /// From BackendKeyData.
@@ -174,7 +175,7 @@ impl Raw {
     pub fn open(port: u16) -> Raw {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         stream.set_nodelay(true).expect("TCP_NODELAY");
-        Raw { stream, input: VecDeque::new(), process: 0, key: Vec::new() }
+        Raw { stream, input: Vec::new(), start: 0, process: 0, key: Vec::new() }
     }
 
     /// Connects and signs in with protocol 3.`minor`.
@@ -229,6 +230,21 @@ impl Raw {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Sends bytes again and again, and reads nothing, until no more are taken or `most` are sent;
+    /// how many were.
+    pub fn send_until_blocked(&mut self, bytes: &[u8], most: usize) -> usize {
+        self.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a time-out");
+        let mut sent = 0;
+        while sent < most {
+            match self.stream.write(&bytes[sent % bytes.len()..]) {
+                Ok(count) => sent += count,
+                Err(_) => break,
+            }
+        }
+        self.stream.set_write_timeout(None).expect("no time-out");
+        sent
+    }
+
     /// Sends nothing any more, as a client that went away would.
     pub fn end(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -237,7 +253,7 @@ impl Raw {
     /// The next byte, outside of frames; `None` when the connection is closed or silent.
     pub fn byte(&mut self) -> Option<u8> {
         self.fill(1, Instant::now() + PATIENCE).ok()?;
-        self.input.pop_front()
+        self.take(1).first().copied()
     }
 
     /// The next frame.
@@ -246,14 +262,13 @@ impl Raw {
         if let Err(end) = self.fill(5, deadline) {
             return end;
         }
-        let head: Vec<u8> = self.input.iter().take(5).copied().collect();
+        let head = self.input[self.start..][..5].to_vec();
         let length = u32::from_be_bytes(head[1..].try_into().expect("four bytes")) as usize;
         assert!(length >= 4, "a frame of type {:?} has the length {length}", char::from(head[0]));
         if let Err(end) = self.fill(1 + length, deadline) {
             return end;
         }
-        let frame: Vec<u8> = self.input.drain(..1 + length).collect();
-        Event::Frame(Frame { tag: frame[0], body: frame[5..].to_vec() })
+        Event::Frame(Frame { tag: head[0], body: self.take(1 + length).split_off(5) })
     }
 
     /// The frames up to and including the `count`-th of type `tag`, or to the end of the connection.
@@ -294,7 +309,7 @@ impl Raw {
     /// When it is not closed in time.
     pub fn bytes_until_closed(&mut self) -> Vec<u8> {
         match self.fill(usize::MAX, Instant::now() + PATIENCE) {
-            Err(Event::Closed) => self.input.drain(..).collect(),
+            Err(Event::Closed) => self.take(self.input.len() - self.start),
             other => panic!("the connection is still open: {other:?}, {:?}", self.input),
         }
     }
@@ -310,9 +325,15 @@ impl Raw {
         cancel_request(self.process, &self.key)
     }
 
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let taken = self.input[self.start..][..count].to_vec();
+        self.start += count;
+        taken
+    }
+
     fn fill(&mut self, wanted: usize, deadline: Instant) -> Result<(), Event> {
         let mut buffer = [0; 64 * 1024];
-        while self.input.len() < wanted {
+        while self.input.len() - self.start < wanted {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(Event::Silence);
@@ -320,7 +341,10 @@ impl Raw {
             self.stream.set_read_timeout(Some(left)).expect("a time-out");
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(Event::Closed),
-                Ok(count) => self.input.extend(&buffer[..count]),
+                Ok(count) => {
+                    self.input.drain(..std::mem::take(&mut self.start));
+                    self.input.extend_from_slice(&buffer[..count]);
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Event::Closed),

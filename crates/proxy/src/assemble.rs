@@ -14,6 +14,13 @@ pub struct Refused {
     pub refusal: Refusal,
 }
 
+impl Refused {
+    /// What is sent in place of the statement.
+    pub fn text(&self) -> String {
+        if self.refusal.sqlstate == "42601" { self.nonce.no_statement() } else { self.nonce.statement() }
+    }
+}
+
 /// The text to send.
 #[derive(Debug)]
 pub struct Assembled {
@@ -35,7 +42,7 @@ struct Part {
 impl Assembled {
     /// Nothing of the text is sent.
     pub fn refused(refused: Refused) -> Self {
-        Self { text: refused.nonce.statement(), refused: vec![Some(refused)], parts: Vec::new() }
+        Self { text: refused.text(), refused: vec![Some(refused)], parts: Vec::new() }
     }
 
     /// Was anything replaced?
@@ -103,7 +110,7 @@ pub fn assemble(
         };
         let refusal = refusal.map(|refusal| Refused { nonce: Nonce::new(), refusal });
         let replacement = match &refusal {
-            Some(refused) => Some(refused.nonce.statement()),
+            Some(refused) => Some(refused.text()),
             None => replacement,
         };
         let out = replacement.as_deref().unwrap_or(own);

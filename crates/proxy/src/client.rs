@@ -35,9 +35,17 @@ impl Session {
         let message = match frontend::parse(header.tag, header.body(frame)) {
             Ok(message) => message,
             Err(violation) if header.tag == tag::QUERY && violation.sqlstate == "22021" => {
-                let hint = "Send text in UTF-8.";
-                let refusal = refuse::refusal(Reason::Lexical, "22021", violation.message, None, Some(hint));
-                return self.refuse_query("", refusal, frame.len());
+                return match self.ledger.skipping() {
+                    true => Ok(Step::Consumed(frame.len())),
+                    false => self.refuse_query("", not_utf8(violation), frame.len()),
+                };
+            }
+            // In the extended protocol it is an error too, up to the next Sync.
+            Err(violation) if violation.sqlstate == "22021" && is_extended(header.tag) => {
+                return match self.ledger.skipping() {
+                    true => Ok(Step::Consumed(frame.len())),
+                    false => self.refuse_message(not_utf8(violation), frame.len()),
+                };
             }
             Err(violation) => return Err(Fatal::from(violation).into()),
         };
@@ -119,6 +127,14 @@ impl Session {
         self.unflushed = false;
         self.state.asked();
     }
+}
+
+fn is_extended(message: u8) -> bool {
+    matches!(message, tag::PARSE | tag::BIND | tag::DESCRIBE | tag::EXECUTE | tag::CLOSE)
+}
+
+fn not_utf8(violation: pgwarrant_wire::error::Violation) -> pgwarrant_sql::Refusal {
+    refuse::refusal(Reason::Lexical, violation.sqlstate, violation.message, None, Some("Send text in UTF-8."))
 }
 
 fn function_call() -> pgwarrant_sql::Refusal {

@@ -9,12 +9,16 @@ use std::sync::Arc;
 
 use pgwarrant_grants::{EndReason, GrantState};
 use pgwarrant_sql::{GrantId, Reason, Refusal};
+use tokio::sync::oneshot;
 
 use crate::diagnostics;
 use crate::error::{End, Fatal};
 use crate::replies::{current, only_reads};
 use crate::session::Session;
 use crate::work::{Cut, Run};
+
+/// CancelRequests of one session that may wait at once.
+const CANCELS: usize = 128;
 
 impl Session {
     /// Looks at the grants of everything in flight.
@@ -90,10 +94,15 @@ impl Session {
         }
     }
 
-    /// A CancelRequest of the client.
-    pub fn cancel_for_client(&mut self) {
-        if !self.ledger.is_empty() {
-            self.start_cancel();
+    /// A CancelRequest of the client. `arrived` is dropped when it can hit nothing any more that
+    /// the client sends from now on.
+    pub fn cancel_for_client(&mut self, arrived: oneshot::Sender<()>) {
+        if self.ledger.is_empty() {
+            return;
+        }
+        self.start_cancel();
+        if self.cancelling.is_some() && self.cancel_arrived.len() < CANCELS {
+            self.cancel_arrived.push(arrived);
         }
     }
 

@@ -207,6 +207,12 @@ impl Session {
         Ok(Step::Consumed(length))
     }
 
+    /// A message of the extended protocol whose content cannot be read.
+    pub fn refuse_message(&mut self, refusal: Refusal, length: usize) -> Result<Step, End> {
+        let nothing = Analysed::of_nothing("", &self.basis);
+        self.refuse_execute(&nothing, 0, refusal, length)
+    }
+
     pub fn describe(&mut self, target: frontend::Name<'_>, frame: &[u8]) -> Result<Step, End> {
         let over = |sequence| self.ledger.is_over(sequence);
         let (kind, prepared, touched) = match target {

@@ -14,6 +14,7 @@ use pgwarrant_wire::backend::{TransactionStatus, build};
 use pgwarrant_wire::error::{ClientError, Report, WireError};
 use pgwarrant_wire::stream::{Socket, Stream};
 use pgwarrant_wire::upstream;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::audit_trail::{self, Pending};
@@ -79,11 +80,15 @@ pub async fn connection(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, 
     let counted = shared.registry.connect(shared.settings.limits.connections);
     let accepted = match accept::accept(socket, &shared.credentials.accept, deadline).await {
         Ok(Accepted::Session(client)) => client,
-        Ok(Accepted::Cancel { pid, key }) => {
+        Ok(Accepted::Cancel { pid, key, connection }) => {
             if let Some(session) = shared.cancels.find(pid, &key) {
+                let (arrived, arrival) = oneshot::channel();
                 // Full: it is busy with other things and will be idle soon.
-                let _ = session.try_send(Message::Cancel);
+                if session.try_send(Message::Cancel(arrived)).is_ok() {
+                    let _ = tokio::time::timeout_at(deadline, arrival).await;
+                }
             }
+            drop(connection);
             return;
         }
         Err(error) => {
@@ -285,6 +290,7 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
         unflushed: false,
         grants_in_flight: false,
         cancelling: None,
+        cancel_arrived: Vec::new(),
         streaming: None,
         client_data: 0,
         messages,

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -249,6 +250,13 @@ impl Side {
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads and forgets what the other end still sends, until it closes.
+    pub async fn drain(&mut self) {
+        while let Ok(1..) = poll_fn(|context| self.poll_read(context)).await {
+            self.input.clear();
+        }
     }
 
     pub fn wants_write(&self) -> bool {

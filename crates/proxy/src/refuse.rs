@@ -37,6 +37,12 @@ impl Nonce {
         format!("SELECT \"pgwarrant refused {0}\".\"x\"", self.0)
     }
 
+    /// What cannot even be parsed, for what the server would not parse either: it says so before it
+    /// runs anything of the message, and in a transaction that has failed.
+    pub fn no_statement(&self) -> String {
+        format!("\"pgwarrant refused {}\"", self.0)
+    }
+
     /// The name of a prepared statement or portal that does not exist.
     pub fn name(&self) -> String {
         format!("pgwarrant refused {}", self.0)

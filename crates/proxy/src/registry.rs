@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Messages that may wait for one session; past it, notices are lost, and nothing else can be: a
 /// session with so many waiting is about to look at its grants anyway.
@@ -18,8 +18,8 @@ pub enum Message {
     Notice(Vec<u8>),
     /// Some grant has ended: look at those in use.
     GrantEnded,
-    /// The client has sent a CancelRequest.
-    Cancel,
+    /// The client has sent a CancelRequest; to be dropped once nothing later can be hit by it.
+    Cancel(oneshot::Sender<()>),
     Shutdown,
 }
 

@@ -150,6 +150,11 @@ impl Session {
     }
 
     fn server_frame(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
+        if tag == b'E' && self.ledger.is_empty() && is_fatal(frame) {
+            // The server ends an idle session: a shutdown, a timeout, an administrator.
+            self.client.output.push(frame);
+            return Err(End::Server);
+        }
         match self.ledger.reply(tag)? {
             Reply::Asynchronous => self.asynchronous(tag, frame),
             Reply::Within => self.within(tag, frame),
@@ -378,7 +383,7 @@ impl Session {
     /// The head has failed.
     fn error(&mut self, frame: &[u8]) -> Result<(), End> {
         let error = Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed ErrorResponse"))?;
-        if matches!(error.severity(), Some(Severity::Fatal | Severity::Panic)) {
+        if is_fatal(frame) {
             self.client.output.push(frame);
             return Err(End::Server);
         }
@@ -452,6 +457,11 @@ impl Session {
             self.record_outcome(run, Some((sqlstate, sqlstate_class(sqlstate))));
         }
     }
+}
+
+fn is_fatal(frame: &[u8]) -> bool {
+    Diagnostic::parse(body(frame))
+        .is_ok_and(|error| matches!(error.severity(), Some(Severity::Fatal | Severity::Panic)))
 }
 
 fn breached(catalogue: &Catalogue, breaches: &[ColumnId]) -> End {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use pgwarrant_sql::{Refusal, Touched};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::{Analysed, Basis, Cache};
 use crate::database::Database;
@@ -28,6 +28,9 @@ use crate::registry::Message;
 use crate::server::Shared;
 use crate::state::State;
 use crate::work::Work;
+
+/// How long a server that was asked to cancel may take to go, before it is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Something that is awaited outside of the two sockets.
 pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -104,6 +107,8 @@ pub struct Session {
     pub grants_in_flight: bool,
     /// A CancelRequest is on its way; nothing may be sent until it has arrived.
     pub cancelling: Option<Waiting<()>>,
+    /// Dropped then: whose CancelRequests it stands for.
+    pub cancel_arrived: Vec<oneshot::Sender<()>>,
     pub streaming: Option<Streaming>,
     /// So many bytes of a large CopyData frame of the client are still to come.
     pub client_data: usize,
@@ -259,6 +264,7 @@ impl Session {
             && cancelling.as_mut().poll(context).is_ready()
         {
             self.cancelling = None;
+            self.cancel_arrived.clear();
             moved = true;
         }
         if moved { Poll::Ready(Ok(())) } else { Poll::Pending }
@@ -292,7 +298,7 @@ impl Session {
             }
             // The grants of what is in flight are looked at in any case.
             Message::GrantEnded => {}
-            Message::Cancel => self.cancel_for_client(),
+            Message::Cancel(arrived) => self.cancel_for_client(arrived),
             Message::Shutdown => return Err(shutdown().into()),
         }
         Ok(())
@@ -323,9 +329,9 @@ impl Session {
             }
         }
         // What writes goes on to its end, as it would without us; what only reads is for nobody.
-        if !self.ledger.is_empty()
-            && self.ledger.iter().all(|entry| crate::replies::is_idle_work(&entry.payload))
-        {
+        let for_nobody = !self.ledger.is_empty()
+            && self.ledger.iter().all(|entry| crate::replies::is_idle_work(&entry.payload));
+        if for_nobody {
             self.start_cancel();
         }
         pgwarrant_wire::frontend::build::terminate(self.upstream.output.building());
@@ -343,6 +349,12 @@ impl Session {
             .await;
             let _ = poll_fn(|context| client.poll_shutdown(context)).await;
             let _ = poll_fn(|context| upstream.poll_shutdown(context)).await;
+            // The cancel may have come before the statement did.
+            while for_nobody && tokio::time::timeout(AGAIN, upstream.drain()).await.is_err() {
+                if let Some(target) = &self.upstream_cancel {
+                    let _ = target.cancel().await;
+                }
+            }
         };
         let _ = tokio::time::timeout(patience, goodbye).await;
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pgwarrant_sql::{ConsoleCall, Refusal};
+use pgwarrant_sql::{ConsoleCall, Refusal, Verdict};
 use pgwarrant_wire::frontend;
 
 use crate::assemble::{Assembled, Refused, assemble};
@@ -25,6 +25,9 @@ impl Session {
             Ok(analysed) => analysed,
             Err(refusal) => return self.refuse_query(text, refusal, length),
         };
+        if let Some(refusal) = syntax_error(&analysed) {
+            return self.refuse_query(text, refusal, length);
+        }
         if let Some(step) = self.refresh_for_unknown(&analysed) {
             return Ok(step);
         }
@@ -115,11 +118,11 @@ impl Session {
 
     /// The text as a whole is refused: it has no tokens, or too many.
     pub fn refuse_query(&mut self, text: &str, refusal: Refusal, length: usize) -> Result<Step, End> {
-        let nonce = Nonce::new();
-        frontend::build::query(self.upstream.output.building(), &nonce.statement());
+        let refused = Refused { nonce: Nonce::new(), refusal };
+        frontend::build::query(self.upstream.output.building(), &refused.text());
         let mut run =
             Run::new(&Analysed::of_nothing(text, &self.basis), 0, Arc::default(), self.ledger.upcoming());
-        run.refused = Some(Refused { nonce, refusal });
+        run.refused = Some(refused);
         let last = run.sequence;
         let query = Query { assembled: None, runs: VecDeque::from([run]), last, failed: false };
         self.ledger.sent(Kind::Query, false, Work::Query(Box::new(query)))?;
@@ -127,4 +130,12 @@ impl Session {
         self.unflushed = false;
         Ok(Step::Consumed(length))
     }
+}
+
+/// The server parses a whole message before it runs any of it.
+fn syntax_error(analysed: &Analysed) -> Option<Refusal> {
+    analysed.statements().iter().find_map(|statement| match &statement.verdict {
+        Verdict::Refused(refusal) if refusal.sqlstate == "42601" => Some(refusal.clone()),
+        _ => None,
+    })
 }

@@ -105,11 +105,13 @@ pub struct Client {
 #[derive(Debug)]
 pub enum Accepted {
     Session(Box<Client>),
-    /// To cancel what a session runs: see [`crate::cancel::Registry::find`]. The connection is
-    /// closed already, and whatever comes of it the client is told nothing.
+    /// To cancel what a session runs: see [`crate::cancel::Registry::find`]. Whatever comes of it
+    /// the client is told nothing; but it takes the end of the connection as a sign that no
+    /// statement that it sends from then on will be hit, so keep it until the cancel has arrived.
     Cancel {
         pid: u32,
         key: Vec<u8>,
+        connection: Stream,
     },
 }
 
@@ -121,7 +123,7 @@ pub enum Accepted {
 /// let (stream, _) = listener.accept().await?;
 /// let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
 /// match accept::accept(Socket::tcp(stream)?, &settings, deadline).await? {
-///     accept::Accepted::Cancel { pid, key } => { /* registry.find(pid, &key) */ }
+///     accept::Accepted::Cancel { pid, key, connection } => { /* registry.find(pid, &key) */ }
 ///     accept::Accepted::Session(client) => { /* auth::authenticate(&mut client, …) */ }
 /// }
 /// # Ok(())
@@ -189,7 +191,9 @@ async fn negotiate(mut socket: Socket, settings: &Settings) -> Result<Accepted, 
                 asked.gss = true;
                 send(&mut stream, b"N").await?;
             }
-            Packet::Cancel { pid, key } => return Ok(Accepted::Cancel { pid, key }),
+            Packet::Cancel { pid, key } => {
+                return Ok(Accepted::Cancel { pid, key, connection: stream });
+            }
             Packet::Startup(body) => {
                 return match greeted(&mut stream, settings, &body).await {
                     Ok(startup) => {

@@ -333,7 +333,7 @@ async fn session(
     let settings = Settings { tls, plaintext: Plaintext::Loopback };
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     let mut client = match accept::accept(socket, &settings, deadline).await? {
-        Accepted::Cancel { pid, key } => {
+        Accepted::Cancel { pid, key, .. } => {
             report.send(Seen::Cancel(registry.find(pid, &key).is_some())).unwrap();
             return Ok(());
         }

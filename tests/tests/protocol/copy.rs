@@ -52,14 +52,7 @@ fn cases(refused: Refused) -> Vec<Case> {
         (
             "out, in a pipeline",
             vec![
-                send(&[
-                    extended(OUT),
-                    extended("SELECT 1"),
-                    sync(),
-                    extended(&refused_out),
-                    extended(OUT),
-                    sync(),
-                ]),
+                send(&[extended(OUT), extended("SELECT 1"), sync(), extended(OUT), sync()]),
                 Step::Until(b'Z', 2),
             ],
         ),

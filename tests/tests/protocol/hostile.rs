@@ -2,7 +2,7 @@
 
 use pgwarrant_tests::Settings;
 use pgwarrant_tests::raw::{
-    Event, PATIENCE, bind, describe, errors, execute, message, parse, query, shapes, sync, tags, text,
+    Event, PATIENCE, bind, close, describe, errors, execute, message, parse, query, shapes, sync, tags,
 };
 
 use crate::Bench;
@@ -167,11 +167,10 @@ async fn names_are_limited() {
     let refused = errors(&frames);
     assert!((5..=15).contains(&refused.len()) && refused.iter().all(|code| code == "54000"), "{refused:?}");
     // Room is made by closing.
-    raw.send(
-        &[message(b'C', &text("Ss1")), message(b'C', &text("Ss2")), sync(), parse("new", "SELECT 2"), sync()]
-            .concat(),
-    );
-    assert_eq!(tags(&raw.until(b'Z', 2)), "33Z1Z");
+    raw.send(&[close(b'S', "s1"), close(b'S', "s2"), sync()].concat());
+    assert_eq!(tags(&raw.until(b'Z', 1)), "33Z");
+    raw.send(&[parse("new", "SELECT 2"), sync()].concat());
+    assert_eq!(tags(&raw.until(b'Z', 1)), "1Z");
     bench.is_well();
 }
 

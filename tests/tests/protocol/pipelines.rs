@@ -289,7 +289,7 @@ fn portals() -> Vec<Case> {
             batch(&[
                 parse("", SERIES),
                 bind("", "", &[], &[]),
-                parse("", "SELECT nosuch"),
+                parse("", "SELECT 1 FROM nosuch"),
                 execute("", 0),
                 sync(),
             ]),
@@ -458,6 +458,18 @@ fn oddities(refused: Refused) -> Vec<Case> {
         (
             "a refused one among several in one Parse",
             batch(&[parse("", &refused.between("SELECT 1", "SELECT 2")), sync()]).into_iter().collect(),
+        ),
+        (
+            "a syntax error in a block that has failed",
+            batch(&[
+                whole("BEGIN"),
+                whole("SELECT 1/0"),
+                sync(),
+                whole("SELEC"),
+                sync(),
+                whole("ROLLBACK"),
+                sync(),
+            ]),
         ),
         ("a syntax error", batch(&[whole("SELEC"), sync()])),
         ("only Syncs", batch(&[sync(), sync(), sync()])),

@@ -18,6 +18,18 @@ fn cases(refused: Refused) -> Vec<Case> {
         ("refused at the end", queries(&[&format!("SELECT 1; {};", refused.0)])),
         ("an error in the middle", queries(&["SELECT 1; SELECT 1/0; SELECT 2"])),
         ("a syntax error anywhere", queries(&["SELECT 1; SELEC 2; SELECT 3"])),
+        (
+            "a syntax error in a block that has failed",
+            queries(&["BEGIN", "SELECT 1/0", "SELEC 1", "SELECT 1", "ROLLBACK"]),
+        ),
+        (
+            "what stands before a syntax error is not committed",
+            queries(&[
+                "CREATE TEMP TABLE t(x int)",
+                "INSERT INTO t VALUES (1); COMMIT; SELEC",
+                "SELECT x FROM t",
+            ]),
+        ),
         ("a syntax error before a refusal", queries(&[&within("SELEC 1", "SELECT 2")])),
         ("a syntax error after a refusal", queries(&[&within("SELECT 1", "SELEC 2")])),
         ("refused in a transaction block", queries(&["BEGIN", &middle, "SELECT 1", "COMMIT", "SELECT 2"])),

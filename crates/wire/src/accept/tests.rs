@@ -145,7 +145,7 @@ async fn cancel_requests_come_with_and_without_tls() {
     let mut client = encrypted(client, config).await;
     client.write_all(&request).await.unwrap();
     client.flush().await.unwrap();
-    let Accepted::Cancel { pid, key } = accepted.await.unwrap().unwrap() else { panic!() };
+    let Accepted::Cancel { pid, key, .. } = accepted.await.unwrap().unwrap() else { panic!() };
     assert_eq!((pid, key), (7, vec![9; 32]));
 
     let (mut client, accepted) = accepting(settings, remote());
