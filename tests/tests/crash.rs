@@ -103,3 +103,31 @@ fn first_value(messages: Vec<tokio_postgres::SimpleQueryMessage>) -> String {
         })
         .unwrap_or_default()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_says_goodbye_and_leaves_a_trail_without_open_ends() {
+    let shop = Shop::new().await;
+    let mut proxy = Proxy::start(&shop);
+    let run = proxy.psql("ada", "SELECT id, email FROM customers WHERE id = 1;");
+    assert!(run.success, "{}", run.stderr);
+    let mut waiting = std::process::Command::new("psql")
+        .args(["-X", "-q", "-d", &proxy.conninfo("ada"), "-c", "SELECT pg_sleep(30)"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("psql starts");
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(30)%' \
+                   AND pid <> pg_backend_pid()";
+    while shop.direct.query_one(running, &[]).await.expect("activity").get::<_, i64>(0) == 0 {
+        assert!(std::time::Instant::now() < deadline, "the statement does not start");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(proxy.terminate().success());
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut waiting.stderr.take().expect("a pipe"), &mut said)
+        .expect("psql's words");
+    assert!(!waiting.wait().expect("psql ends").success());
+    assert!(said.contains("FATAL") || said.contains("ERROR"), "{said}");
+    let verified = proxy.pgwarrant(&["audit", "--config", &proxy.config().display().to_string(), "verify"]);
+    assert!(verified.success, "{}{}", verified.stdout, verified.stderr);
+}

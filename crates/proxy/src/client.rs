@@ -14,6 +14,10 @@ use crate::work::Work;
 /// A CopyData frame that is larger than this is passed on in pieces.
 const PIECES: usize = 64 * 1024;
 
+/// Past so many statements and messages that the server has not answered, a client waits. It need
+/// not read what it is answered, and what we remember of a message is larger than the message.
+const IN_FLIGHT: u64 = 4096;
+
 impl Session {
     /// Handles the message at the front of the input, if it can be.
     pub fn client_message(&mut self, input: &[u8]) -> Result<Step, End> {
@@ -30,6 +34,16 @@ impl Session {
         };
         if copy {
             return Ok(self.copy_data(header, input, most));
+        }
+        if self.ledger.in_flight() >= IN_FLIGHT {
+            match header.tag {
+                // A COPY in flight may be waiting for it.
+                tag::COPY_DONE | tag::COPY_FAIL if self.ledger.in_flight() < 2 * IN_FLIGHT => {}
+                tag::COPY_DONE | tag::COPY_FAIL => {
+                    return Err(Fatal::new("54000", "too many messages that end a COPY").into());
+                }
+                _ => return Ok(self.drain()),
+            }
         }
         let Some(frame) = input.get(..header.len) else { return Ok(Step::Incomplete) };
         let message = match frontend::parse(header.tag, header.body(frame)) {

@@ -130,6 +130,17 @@ impl<P> Ledger<P> {
         self.skipping
     }
 
+    /// How many statements and other messages have not been answered, roughly.
+    pub fn in_flight(&self) -> u64 {
+        let first = self.entries.front().filter(|_| !self.is_empty());
+        first.map_or(0, |front| self.next - front.sequence)
+    }
+
+    /// Does the server wait for COPY data?
+    pub fn copying(&self) -> bool {
+        self.copying
+    }
+
     pub fn is_empty(&self) -> bool {
         self.entries.iter().all(|entry| entry.kind == Kind::CopyEnd)
     }

@@ -188,7 +188,8 @@ impl Session {
 
     /// Must the client's next message wait?
     fn is_held(&mut self) -> bool {
-        if matches!(self.hold, Hold::Drain) && self.ledger.is_empty() {
+        // (While the server waits for data of the client's there is no other answer to wait for.)
+        if matches!(self.hold, Hold::Drain) && (self.ledger.is_empty() || self.ledger.copying()) {
             self.hold = Hold::Nothing;
         }
         !matches!(self.hold, Hold::Nothing) || self.cancelling.is_some() || self.trail.is_full()

@@ -212,3 +212,37 @@ async fn another_message_among_copy_data_harms_nobody_else() {
     }
     bench.is_well();
 }
+
+/// More than the proxy lets be in flight at once: it makes the client wait, and nothing hangs.
+#[tokio::test]
+async fn thousands_of_messages_in_flight_around_a_copy_are_answered() {
+    let bench = Bench::new().await;
+    let many = extended("SELECT 1").repeat(3000);
+    let cases = |_: Refused| -> Vec<Case> {
+        vec![
+            (
+                "ends of no COPY",
+                vec![
+                    send(&[query("SELECT pg_sleep(0.2)"), copy_done().repeat(5000), query("SELECT 1")]),
+                    Step::Until(b'Z', 2),
+                ],
+            ),
+            (
+                "a pipeline, and a COPY with its data behind it",
+                extended_into(vec![
+                    send(&[many.clone(), extended(INTO), copy_data(b"1\ta\n"), copy_done(), sync()]),
+                    READY,
+                ]),
+            ),
+            (
+                "a pipeline that fails at its start, and another",
+                vec![
+                    send(&[extended("SELECT 1/0"), many.clone(), sync(), many.clone(), sync()]),
+                    Step::Until(b'Z', 2),
+                ],
+            ),
+            ("queries", vec![send(&[query("SELECT 1").repeat(6000)]), Step::Until(b'Z', 6000)]),
+        ]
+    };
+    same(&bench, cases);
+}
