@@ -6,7 +6,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
 
 demo: postgres ## try pgwarrant on a throwaway PostgreSQL full of sample data; Ctrl-C ends it
-	@cargo build --quiet --release --package pgwarrant
+	cargo build --release --package pgwarrant
 	@exec target/release/pgwarrant demo --config proxy.toml
 
 test: postgres ## run every test, real PostgreSQL servers and drivers included
