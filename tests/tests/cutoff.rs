@@ -6,6 +6,8 @@ use futures_util::StreamExt;
 use pgwarrant_tests::{Proxy, Shop, ask, grant};
 
 const MILLION: &str = "SELECT c.email, n FROM customers c, generate_series(1, 2000) AS n";
+/// More rows than any machine reads in the seconds a short grant has.
+const LONG: &str = "SELECT c.email, n FROM customers c, generate_series(1, 400000) AS n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_grant_stops_a_million_rows_at_once() {
@@ -74,29 +76,26 @@ async fn a_grant_ends_by_itself() {
     let proxy = Proxy::start(&shop);
     let ada = proxy.connect("ada").await;
     let petra = proxy.connect("petra").await;
-    let request = ask(&ada, "customers.email", None, "2 s").await;
+    let request = ask(&ada, "customers.email", None, "3 s").await;
     petra.execute("SELECT * FROM pgwarrant.approve($1)", &[&request]).await.expect("approved");
     let approved = Instant::now();
     let statement = ada.prepare("SELECT email FROM customers WHERE id = 42").await.expect("prepared");
     assert!(ada.query_one(&statement, &[]).await.expect("a row").get::<_, String>(0).contains("@example"));
-    let rows = ada.query_raw(MILLION, std::iter::empty::<i32>()).await.expect("the statement starts");
+    let rows = ada.query_raw(LONG, std::iter::empty::<i32>()).await.expect("the statement starts");
     let mut rows = std::pin::pin!(rows);
-    // Read slowly, so that it is still running when the time is up.
+    // A reader that stalls over the end, then goes on: what was in the sockets may still come, no more.
+    tokio::time::sleep(Duration::from_millis(3200).saturating_sub(approved.elapsed())).await;
     let error = loop {
         match rows.next().await {
-            Some(Ok(_)) if approved.elapsed() < Duration::from_millis(1500) => {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
             Some(Ok(_)) => {}
             Some(Err(error)) => break error,
             None => panic!("the result ended without an error"),
         }
-        assert!(approved.elapsed() < Duration::from_secs(20), "rows still come");
+        assert!(approved.elapsed() < Duration::from_secs(30), "rows still come");
     };
     let error = error.as_db_error().expect("an error from the proxy");
     assert_eq!(error.code().code(), "42501");
     assert!(error.message().contains("expired"), "{}", error.message());
-    assert!(approved.elapsed() >= Duration::from_millis(1900), "not before its time");
     let row = ada.query_one(&statement, &[]).await.expect("the prepared statement survives");
     assert!(!row.get::<_, String>(0).contains("@example"));
 }
