@@ -1,14 +1,17 @@
 //! Labels and a snapshot, bound to what is protected.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::finding::{Finding, FindingKind};
 use crate::protect::{Guard, protect};
-use crate::safety::{Safety, judge};
-use crate::snapshot::{FIRST_NORMAL_OID, RelationRow, Snapshot};
+use crate::safety::{Known, Safety, judge};
+use crate::snapshot::{FIRST_NORMAL_OID, RelationRow, Snapshot, Source, Target};
+use crate::trust::trust_line;
 use crate::types::sql_type;
-use crate::{Catalogue, Column, ColumnId, Label, Oid, Relation, RelationKind};
+use crate::uniqueness::collisions;
+use crate::writes::{bases, cascades, written_through};
+use crate::{Catalogue, Column, ColumnId, DefinitionRisk, Label, Oid, Relation, RelationKind};
 
 /// Per output column of a view's definition, every base column (schema, relation, column) that its
 /// value could derive from; None where that cannot be shown. The definition is `pg_get_viewdef`'s
@@ -21,8 +24,8 @@ const MAX_RISKS_REPORTED: usize = 50;
 /// What binding depends on besides the labels and the schema.
 #[derive(Clone, Debug, Default)]
 pub struct BindOptions {
-    /// Functions that the operator vouches for: `schema.function` (every overload) or
-    /// `extension:name` (every function of that extension).
+    /// What the operator vouches for: `schema.function` (every overload), `extension:name` (every
+    /// function of that extension), or `schema.table` of a foreign table.
     pub trusted_functions: Vec<String>,
     /// [`Catalogue::version`] of the result.
     pub version: u64,
@@ -43,34 +46,62 @@ pub struct Bound {
 pub fn bind(snapshot: &Snapshot, labels: &[Label], options: &BindOptions, lineage: &Lineage<'_>) -> Bound {
     let mut protected = protect(snapshot, labels, lineage);
     let ids: HashSet<ColumnId> = protected.columns.keys().copied().collect();
-    let mut safety = judge(snapshot, &ids, options);
+    let holders: BTreeSet<Oid> = ids.iter().map(|column| column.relation).collect();
+    let known = Known { protected: &holders, columns: &ids, labelled: &protected.named };
+    let mut safety = judge(snapshot, &known, options);
 
     let mut warnings = std::mem::take(&mut protected.warnings);
     warnings.append(&mut safety.warnings);
     warnings.extend(risks(snapshot, &safety));
     warnings.extend(copies_of_rows(snapshot, &ids));
-    let catalogue = catalogue(snapshot, &protected.columns, safety, options.version);
+    warnings.extend(collisions(snapshot, &protected.columns));
+    let computing = computing(snapshot, &ids);
+    let catalogue = catalogue(snapshot, &protected.columns, &computing, safety, options.version);
     Bound { catalogue, warnings, errors: protected.errors }
 }
 
 fn catalogue(
     snapshot: &Snapshot,
     protected: &HashMap<ColumnId, Guard>,
+    computing: &HashSet<Oid>,
     safety: Safety,
     version: u64,
 ) -> Catalogue {
-    let Safety { functions, operators, types, mut reading, mut writing, warnings: _ } = safety;
+    let Safety {
+        functions,
+        overloads,
+        writers,
+        operators,
+        types,
+        mut reading,
+        mut writing,
+        definitions,
+        warnings: _,
+    } = safety;
     let mut unreadable: HashMap<Oid, HashMap<String, Vec<i16>>> = HashMap::new();
     for row in &snapshot.privileges {
         unreadable.entry(row.relation).or_default().insert(row.role.clone(), row.unreadable.clone());
     }
     let holders: HashSet<Oid> = protected.keys().map(|column| column.relation).collect();
 
+    let mut kept: HashSet<Oid> = holders.iter().chain(computing).copied().collect();
+    kept.extend(reading.keys().chain(writing.keys()));
+    let cascades = cascades(snapshot, &kept);
+    kept.extend(cascades.keys());
+    let bases = bases(snapshot);
+    kept.extend(written_through(&bases, &kept));
+
     let mut catalogue = Catalogue {
         version,
         schemas: snapshot.schemas.iter().cloned().collect(),
         roles: snapshot.roles.iter().cloned().collect(),
         functions,
+        unsafe_overloads: overloads,
+        writers,
+        cascades,
+        bases: bases.into_iter().filter(|(view, _)| kept.contains(view)).collect(),
+        definition_risk: definitions.first().map(|risk| risk.culprit.clone()),
+        definition_risks: definitions,
         unsafe_operators: operators,
         unsafe_types: types,
         ..Catalogue::default()
@@ -78,12 +109,15 @@ fn catalogue(
     for row in snapshot.relations.values() {
         let (read_risk, write_risk) = (reading.remove(&row.oid), writing.remove(&row.oid));
         let name = (row.schema.clone(), row.name.clone());
-        if !holders.contains(&row.oid) && read_risk.is_none() && write_risk.is_none() {
+        if !kept.contains(&row.oid) {
             catalogue.unprotected.insert(name);
             continue;
         }
+        let id = |attnum: i16| ColumnId { relation: row.oid, attnum };
+        let generated = row.columns.iter().filter(|column| column.generated);
+        catalogue.generated.extend(generated.map(|column| id(column.attnum)));
         let columns = row.columns.iter().map(|column| {
-            let id = ColumnId { relation: row.oid, attnum: column.attnum };
+            let id = id(column.attnum);
             Column {
                 attnum: column.attnum,
                 name: column.name.clone(),
@@ -112,6 +146,33 @@ fn catalogue(
         oids.sort_unstable();
     }
     catalogue
+}
+
+/// Relations that compute with protected columns whether or not they show one: views by a
+/// condition, tables by a policy. An error there can print what was computed with.
+fn computing(snapshot: &Snapshot, protected: &HashSet<ColumnId>) -> HashSet<Oid> {
+    let holders: HashSet<Oid> = protected.iter().map(|column| column.relation).collect();
+    let mut readers: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    let mut computing = HashSet::new();
+    for reference in &snapshot.references {
+        let Target::Relation(relation, attnum) = reference.to else { continue };
+        let (Source::View(reader) | Source::Policy(reader)) = reference.from else { continue };
+        readers.entry(relation).or_default().push(reader);
+        // Which columns a policy reads of another relation is not recorded.
+        let unknown = attnum == 0 && matches!(reference.from, Source::Policy(_));
+        if protected.contains(&ColumnId { relation, attnum }) || (unknown && holders.contains(&relation)) {
+            computing.insert(reader);
+        }
+    }
+    let mut queue: Vec<Oid> = computing.iter().copied().collect();
+    while let Some(relation) = queue.pop() {
+        for reader in readers.get(&relation).into_iter().flatten() {
+            if computing.insert(*reader) {
+                queue.push(*reader);
+            }
+        }
+    }
+    computing
 }
 
 /// Parents, their parents, and so on, nearest first.
@@ -145,14 +206,29 @@ fn risks(snapshot: &Snapshot, safety: &Safety) -> Vec<Finding> {
         .take(MAX_RISKS_REPORTED)
         .map(|((relation, writing), culprit)| {
             let what = if writing { "writing" } else { "reading" };
-            Finding::new(
+            let finding = Finding::new(
                 FindingKind::Risk,
                 format!("{what} {relation} could reach protected data and is refused"),
             )
-            .detail(format!("The reason is {culprit}."))
-            .hint("Add the function to trusted_functions if you vouch for it.")
+            .detail(format!("The reason is {culprit}."));
+            match trust_line(culprit) {
+                Some(line) => {
+                    finding.hint(format!("If you vouch for it, write {line} in the section [trust]."))
+                }
+                None => finding,
+            }
         })
         .collect();
+    for DefinitionRisk { culprit, tags } in &safety.definitions {
+        let which = if tags.is_empty() { "that define objects".to_owned() } else { tags.join(", ") };
+        findings.push(
+            Finding::new(
+                FindingKind::Risk,
+                format!("statements {which} could reach protected data and are refused"),
+            )
+            .detail(format!("They fire {culprit}.")),
+        );
+    }
     if more > 0 {
         findings.push(Finding::new(
             FindingKind::Risk,

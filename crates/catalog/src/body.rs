@@ -1,24 +1,43 @@
 //! What the source text of a function could name, and what in it cannot be followed.
 //!
-//! Over-inclusive on purpose: every identifier counts, and so does every word inside of a string,
-//! so that a name is found however the text comes to use it. Comments do not count.
+//! Every identifier counts that could be the name in question by its place. Strings and comments do
+//! not count: whatever could run a string's text is a hazard or a dangerous function by itself.
 
 use std::collections::HashSet;
 
-use crate::lex::{Token, is_identifier, lex, truncate};
+use crate::lex::{Token, lex};
+use crate::naming::namings;
 
 /// A body, read roughly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Body {
-    /// Everything that could be a name, as an identifier would be stored.
+    /// Every identifier, as it would be stored.
     pub words: HashSet<String>,
-    /// Those that stand where a function's name could: before a parenthesis, or after a dot (the
-    /// attribute notation calls functions too).
-    pub calls: HashSet<String>,
+    /// Those that could name a relation.
+    pub relations: HashSet<String>,
+    pub calls: HashSet<Call>,
     /// Runs of operator characters.
     pub operators: HashSet<String>,
     /// Something whose effect the names do not tell; a verb phrase such as "executes text".
-    pub hazard: Option<String>,
+    pub hazard: Option<Hazard>,
+}
+
+/// A place where a function could be called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Call {
+    pub name: String,
+    pub arguments: u16,
+    /// Written as a column of its argument: `row.name`.
+    pub attribute: bool,
+}
+
+/// Why a body cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hazard {
+    /// A verb phrase such as "executes text".
+    pub reason: String,
+    /// It changes what names mean in the session, so that vouching for it does not help.
+    pub session: bool,
 }
 
 /// Settings that a function may change without changing what later statements mean; others that
@@ -42,34 +61,62 @@ const HARMLESS_SETTINGS: [&str; 14] = [
 
 pub(crate) fn scan(text: &str) -> Body {
     let Ok(tokens) = lex(text) else {
-        return Body { hazard: Some("has source text that cannot be read".into()), ..Body::default() };
+        let reason = "has source text that cannot be read".into();
+        return Body { hazard: Some(Hazard { reason, session: false }), ..Body::default() };
     };
     let mut body = Body::default();
     for (place, token) in tokens.iter().enumerate() {
         match token {
             Token::Word(name) | Token::Quoted(name) => {
-                let called = tokens.get(place + 1) == Some(&Token::Punctuation('('));
-                let attribute = place.checked_sub(1).and_then(|before| tokens.get(before))
-                    == Some(&Token::Punctuation('.'));
-                if called || attribute {
-                    body.calls.insert(name.clone());
-                }
+                body.calls.extend(call(&tokens, place, name));
                 if let Token::Word(keyword) = token {
                     body.operators
                         .extend(hidden_operators(keyword).iter().map(|operator| (*operator).to_owned()));
                 }
                 body.words.insert(name.clone());
             }
-            Token::Text { value, .. } => words_of_string(value, &mut body),
             Token::Operator(run) => {
                 body.operators.insert(run.replace("!=", "<>"));
                 body.operators.insert(run.clone());
             }
-            Token::Punctuation(_) | Token::Number => {}
+            Token::Text { .. } | Token::Punctuation(_) | Token::Number => {}
         }
+    }
+    for place in namings(&tokens) {
+        body.relations.extend(tokens.get(place).and_then(Token::name).map(str::to_owned));
     }
     body.hazard = hazard(&tokens);
     body
+}
+
+/// The call that a name could be: before a parenthesis, or after a dot (the attribute notation
+/// calls functions too).
+fn call(tokens: &[Token], place: usize, name: &str) -> Option<Call> {
+    let name = name.to_owned();
+    if tokens.get(place + 1) == Some(&Token::Punctuation('(')) {
+        let arguments = arguments(tokens.get(place + 2..).unwrap_or_default());
+        return Some(Call { name, arguments, attribute: false });
+    }
+    let dot = place.checked_sub(1).and_then(|before| tokens.get(before)) == Some(&Token::Punctuation('.'));
+    dot.then_some(Call { name, arguments: 1, attribute: true })
+}
+
+/// How many arguments there are up to the closing parenthesis.
+fn arguments(tokens: &[Token]) -> u16 {
+    let mut depth = 0u32;
+    let mut count = 0u16;
+    for (place, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Punctuation(')') if depth == 0 => {
+                return if place == 0 { 0 } else { count.saturating_add(1) };
+            }
+            Token::Punctuation('(' | '[') => depth += 1,
+            Token::Punctuation(')' | ']') => depth = depth.saturating_sub(1),
+            Token::Punctuation(',') if depth == 0 => count = count.saturating_add(1),
+            _ => {}
+        }
+    }
+    count.saturating_add(1)
 }
 
 /// The operators that PostgreSQL looks up for a keyword.
@@ -84,26 +131,9 @@ fn hidden_operators(keyword: &str) -> &'static [&'static str] {
     }
 }
 
-/// Every run of identifier characters in a string, as written and folded.
-fn words_of_string(value: &str, body: &mut Body) {
-    let mut rest = value;
-    while let Some(start) = rest.find(is_identifier) {
-        let from = rest.get(start..).unwrap_or_default();
-        let end = from.find(|c| !is_identifier(c)).unwrap_or(from.len());
-        let (word, after) = from.split_at(end);
-        let folded = truncate(word.to_ascii_lowercase());
-        if after.trim_start_matches(['"', ' ', '\n', '\t', '\r']).starts_with('(') {
-            body.calls.insert(folded.clone());
-            body.calls.insert(truncate(word.to_owned()));
-        }
-        body.words.insert(folded);
-        body.words.insert(truncate(word.to_owned()));
-        rest = after;
-    }
-}
-
 /// Does a call in a view's definition or a function's body read or write settings that it must not?
-pub(crate) fn setting_hazard(tokens: &[Token]) -> Option<String> {
+pub(crate) fn setting_hazard(tokens: &[Token]) -> Option<Hazard> {
+    let hazard = |reason: String, session| Some(Hazard { reason, session });
     let mut windows = (0..tokens.len()).map(|start| tokens.get(start..).unwrap_or_default());
     windows.find_map(|window| match window {
         [function, Token::Punctuation('('), arguments @ ..]
@@ -111,10 +141,10 @@ pub(crate) fn setting_hazard(tokens: &[Token]) -> Option<String> {
         {
             let name = function.name().unwrap_or_default();
             match literal(arguments) {
-                None => Some(format!("calls {name} with a name that is not a plain literal")),
-                Some(setting) if is_ours(&setting) => Some(format!("uses the setting {setting}")),
+                None => hazard(format!("calls {name} with a name that is not a plain literal"), false),
+                Some(setting) if is_ours(&setting) => hazard(format!("uses the setting {setting}"), false),
                 Some(setting) if name == "set_config" && !is_harmless(&setting) => {
-                    Some(format!("changes the setting {setting}"))
+                    hazard(format!("changes the setting {setting}"), changes_names(&setting))
                 }
                 Some(_) => None,
             }
@@ -143,11 +173,20 @@ fn is_ours(setting: &str) -> bool {
     setting.starts_with("pgwarrant")
 }
 
+/// Does the setting decide what the names in later statements mean, or whose rights hold?
+fn changes_names(setting: &str) -> bool {
+    matches!(
+        setting,
+        "search_path" | "role" | "session_authorization" | "authorization" | "all" | "schema" | "?"
+    )
+}
+
 fn is_harmless(setting: &str) -> bool {
     setting.contains('.') || setting.starts_with("enable_") || HARMLESS_SETTINGS.contains(&setting)
 }
 
-fn hazard(tokens: &[Token]) -> Option<String> {
+fn hazard(tokens: &[Token]) -> Option<Hazard> {
+    let found = |reason: &str| Some(Hazard { reason: reason.to_owned(), session: false });
     if let Some(hazard) = setting_hazard(tokens) {
         return Some(hazard);
     }
@@ -158,16 +197,16 @@ fn hazard(tokens: &[Token]) -> Option<String> {
         if let Some(name) = token.name()
             && is_ours(name)
         {
-            return Some(format!("names {name}"));
+            return found(&format!("names {name}"));
         }
         if let Token::Word(word) = token {
             match word.as_str() {
-                "execute" => return Some("executes text".into()),
-                "uescape" => return Some("uses UESCAPE".into()),
+                "execute" => return found("executes text"),
+                "uescape" => return found("uses UESCAPE"),
                 "do" if matches!(after.first(), Some(Token::Text { .. }))
                     || after.first().is_some_and(|next| next.is_word("language")) =>
                 {
-                    return Some("runs a DO block".into());
+                    return found("runs a DO block");
                 }
                 "copy"
                     if starts
@@ -175,16 +214,19 @@ fn hazard(tokens: &[Token]) -> Option<String> {
                             next.name().is_some() || *next == Token::Punctuation('(')
                         }) =>
                 {
-                    return Some("uses COPY".into());
+                    return found("uses COPY");
                 }
-                "load" if starts => return Some("loads a library".into()),
-                "create" if starts && next(4).any(makes_code) => return Some("creates code".into()),
+                "load" if starts => return found("loads a library"),
+                "create" if starts && next(4).any(makes_code) => return found("creates code"),
                 "set" | "reset" if starts => {
                     if let Some(setting) = changed_setting(after) {
-                        return Some(format!("changes the setting {setting}"));
+                        let reason = format!("changes the setting {setting}");
+                        return Some(Hazard { reason, session: changes_names(setting) });
                     }
                 }
-                "discard" if starts => return Some("uses DISCARD".into()),
+                "discard" if starts => {
+                    return Some(Hazard { reason: "uses DISCARD".into(), session: true });
+                }
                 _ => {}
             }
         }
@@ -238,34 +280,57 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_found_however_it_is_written() {
+    fn identifiers_count_strings_and_comments_do_not() {
+        for text in
+            ["SELECT 1 FROM customers", "SELECT 1 FROM \"customers\"", "SELECT 1 FROM U&\"cust\\006fmers\""]
+        {
+            assert!(scan(text).relations.contains("customers"), "{text}");
+        }
         for text in [
-            "SELECT * FROM customers",
-            "SELECT * FROM public . CUSTOMERS",
-            "SELECT * FROM \"customers\"",
-            r#"SELECT * FROM U&"cust\006fmers""#,
-            "SELECT 'select * from customers'",
-            r"SELECT E'cust\x6fmers'",
-            "SELECT $q$ customers $q$",
-            "SELECT 'a'--'\n, customers",
-            "PERFORM 1; /* /* */ */ customers",
-            "SELECT '\"Customers\"' , 'public.Customers'",
+            "SELECT 1 -- FROM customers",
+            "SELECT 1 /* FROM customers */",
+            "SELECT 'FROM customers'",
+            "SELECT customers",
         ] {
-            assert!(scan(text).words.contains("customers"), "{text}");
+            assert!(!scan(text).relations.contains("customers"), "{text}");
         }
-        assert!(scan("SELECT 'FROM \"Customers\"'").words.contains("Customers"));
-        for text in ["SELECT 1 -- customers", "/* customers */ SELECT 2", "SELECT my_customers, customers2"] {
-            assert!(!scan(text).words.contains("customers"), "{text}");
-        }
+        assert!(scan("SELECT customers").words.contains("customers"));
     }
 
     #[test]
-    fn calls_are_told_from_other_words() {
-        let body = scan("SELECT leak ( 1 ), t.attribute, word, \"Quoted\"(2), 'inner(3)'");
-        for name in ["leak", "attribute", "Quoted", "inner"] {
-            assert!(body.calls.contains(name), "{name}");
+    fn calls_are_told_from_other_words_with_their_arguments() {
+        let body = scan(
+            "SELECT leak ( 1 ), t.attribute, word, \"Quoted\"(2, f(a, b), ARRAY[1, 2]), 'inner(3)', none(), s.qualified(1)",
+        );
+        let mut calls: Vec<(&str, u16, bool)> =
+            body.calls.iter().map(|call| (call.name.as_str(), call.arguments, call.attribute)).collect();
+        calls.sort_unstable();
+        assert_eq!(
+            calls,
+            [
+                ("Quoted", 3, false),
+                ("attribute", 1, true),
+                ("f", 2, false),
+                ("leak", 1, false),
+                ("none", 0, false),
+                ("qualified", 1, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_changes_the_meaning_of_names_is_told_from_other_hazards() {
+        for (text, session) in [
+            ("SELECT set_config('search_path', 'x', true)", true),
+            ("BEGIN SET ROLE x; END", true),
+            ("BEGIN SET SESSION AUTHORIZATION x; END", true),
+            ("BEGIN RESET ALL; END", true),
+            ("BEGIN DISCARD ALL; END", true),
+            ("BEGIN SET client_encoding = 'LATIN1'; END", false),
+            ("BEGIN EXECUTE q; END", false),
+        ] {
+            assert_eq!(scan(text).hazard.map(|hazard| hazard.session), Some(session), "{text}");
         }
-        assert!(!body.calls.contains("word"));
     }
 
     #[test]
@@ -297,7 +362,7 @@ mod tests {
             ("SELECT * FROM U&\"d!0061t\" UESCAPE '!'", "uses UESCAPE"),
             ("SELECT 'unterminated", "cannot be read"),
         ] {
-            let found = scan(text).hazard.unwrap_or_default();
+            let found = scan(text).hazard.map(|hazard| hazard.reason).unwrap_or_default();
             assert!(found.contains(hazard), "{text}: {found}");
         }
     }

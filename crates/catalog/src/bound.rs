@@ -1,6 +1,7 @@
 //! The catalogue: the live schema with its protected columns.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use pgwarrant_masking::{Mask, SqlType};
@@ -45,8 +46,10 @@ pub struct Column {
     pub protection: Option<Protection>,
 }
 
-/// A relation that some rule of the analysis must know about: it holds protected columns, or
-/// touching it could reach some.
+/// A relation that some rule of the analysis must know about: it holds protected columns, touching
+/// it could reach some, writing it writes a relation that does (a view's base, a foreign key's
+/// action), or it computes with protected columns (a view's condition, a policy) without showing
+/// any, so that an error of its can print one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
     pub oid: Oid,
@@ -94,6 +97,50 @@ pub enum FunctionSafety {
     Unknown,
 }
 
+/// An event trigger that could reach protected data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinitionRisk {
+    pub culprit: String,
+    /// Command tags that fire it; empty: all do.
+    pub tags: Vec<String>,
+}
+
+/// The relation below a view over exactly one, through which PostgreSQL writes the view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewBase {
+    /// A table, or another view.
+    pub relation: Oid,
+    /// The attribute numbers of the view's columns that are plain copies, each with that of what it
+    /// copies.
+    pub columns: Vec<(i16, i16)>,
+}
+
+/// A relation that a foreign key's action changes when another is written, directly or through the
+/// actions of more foreign keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cascade {
+    /// The relation that is changed.
+    pub relation: Oid,
+    /// A DELETE of the other does it.
+    pub deletes: bool,
+    /// An UPDATE of the other's `key` does it.
+    pub updates: bool,
+    /// Attribute numbers that are referenced in the relation that is written.
+    pub key: Vec<i16>,
+    /// Attribute numbers that change in `relation`; empty where its rows are only deleted.
+    pub columns: Vec<i16>,
+}
+
+/// A function that could reach protected data, told apart from others of its name by how many
+/// arguments it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsafeOverload {
+    pub arguments: RangeInclusive<u16>,
+    pub culprit: String,
+    /// It is in `pg_catalog`.
+    pub pg_catalog: bool,
+}
+
 /// The live schema, bound to labels. Immutable: a change of either makes a new one with a higher
 /// version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,6 +160,21 @@ pub struct Catalogue {
     pub schemas: HashSet<String>,
     /// Function name -> safety, for every function name in the snapshot.
     pub functions: HashMap<String, FunctionSafety>,
+    /// The functions behind each [`FunctionSafety::Unsafe`]; see [`Catalogue::call`].
+    pub unsafe_overloads: HashMap<String, Vec<UnsafeOverload>>,
+    /// Functions outside of `pg_catalog`, by name, of which at least one can store what it is given
+    /// or send it on.
+    pub writers: HashSet<String>,
+    /// What is below each view over exactly one relation.
+    pub bases: HashMap<Oid, ViewBase>,
+    /// By the relation that is written.
+    pub cascades: HashMap<Oid, Vec<Cascade>>,
+    /// Generated columns of [`Self::relations`].
+    pub generated: HashSet<ColumnId>,
+    /// The first of `definition_risks`: where a statement's command tag is not known.
+    pub definition_risk: Option<String>,
+    /// Event triggers that could reach protected data.
+    pub definition_risks: Vec<DefinitionRisk>,
     /// Operator names of which at least one is implemented by an unsafe function, with the culprit.
     pub unsafe_operators: HashMap<String, String>,
     /// Type names whose input, output or casts call an unsafe function, with the culprit.
@@ -144,6 +206,13 @@ impl Catalogue {
             unprotected,
             schemas,
             functions,
+            unsafe_overloads,
+            writers,
+            bases,
+            cascades,
+            generated,
+            definition_risk,
+            definition_risks,
             unsafe_operators,
             unsafe_types,
             roles,
@@ -154,11 +223,49 @@ impl Catalogue {
             && unprotected == &other.unprotected
             && schemas == &other.schemas
             && functions == &other.functions
+            && unsafe_overloads == &other.unsafe_overloads
+            && writers == &other.writers
+            && bases == &other.bases
+            && cascades == &other.cascades
+            && generated == &other.generated
+            && definition_risk == &other.definition_risk
+            && definition_risks == &other.definition_risks
             && unsafe_operators == &other.unsafe_operators
             && unsafe_types == &other.unsafe_types
             && roles == &other.roles
     }
     pub fn function(&self, name: &str) -> FunctionSafety {
         self.functions.get(name).cloned().unwrap_or(FunctionSafety::Unknown)
+    }
+    /// The culprit that a statement with this command tag (`CREATE SEQUENCE`) would fire.
+    pub fn defining(&self, tag: &str) -> Option<&str> {
+        let fires =
+            |risk: &&DefinitionRisk| risk.tags.is_empty() || risk.tags.iter().any(|fired| fired == tag);
+        self.definition_risks.iter().find(fires).map(|risk| risk.culprit.as_str())
+    }
+    /// The foreign keys' actions that writing a relation sets off, as far as they change a relation
+    /// with protected columns or a risk.
+    pub fn cascades(&self, relation: Oid) -> &[Cascade] {
+        self.cascades.get(&relation).map(Vec::as_slice).unwrap_or_default()
+    }
+    /// What a call of a function of this name with so many arguments could do: [`Self::function`],
+    /// except that overloads which cannot be meant do not count. A function that is called in
+    /// attribute notation (`row.name`) has one argument; VARIADIC does not add one.
+    pub fn call(&self, name: &str, arguments: usize) -> FunctionSafety {
+        let safety = self.function(name);
+        let (FunctionSafety::Unsafe { .. }, Some(overloads)) = (&safety, self.unsafe_overloads.get(name))
+        else {
+            return safety;
+        };
+        let arguments = u16::try_from(arguments).unwrap_or(u16::MAX);
+        let meant: Vec<_> =
+            overloads.iter().filter(|overload| overload.arguments.contains(&arguments)).collect();
+        match meant.first() {
+            None => FunctionSafety::Safe,
+            Some(first) => FunctionSafety::Unsafe {
+                culprit: first.culprit.clone(),
+                pg_catalog_safe: meant.iter().all(|overload| !overload.pg_catalog),
+            },
+        }
     }
 }

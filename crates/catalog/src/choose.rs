@@ -23,6 +23,8 @@ pub(crate) struct Choice<'p> {
     pub text: &'p str,
     /// Its pattern names the relation with its schema: nobody but the operator could mean it.
     pub names_relation: bool,
+    /// It names the relation, in whatever schema.
+    pub names_table: bool,
 }
 
 struct Candidate<'p> {
@@ -95,7 +97,12 @@ pub(crate) fn choose<'a>(snapshot: &Snapshot, labels: &'a [Label]) -> Chosen<'a>
         }
         found.columns.insert(
             id,
-            Choice { label: first.label, text: first.text, names_relation: first.pattern.names_relation() },
+            Choice {
+                label: first.label,
+                text: first.text,
+                names_relation: first.pattern.names_relation(),
+                names_table: first.pattern.relation.exact().is_some(),
+            },
         );
     }
     for ((first, other), columns) in conflicts {

@@ -6,8 +6,8 @@ use pgwarrant_masking::SqlType;
 
 use crate::bind::Lineage;
 use crate::choose::Choice;
-use crate::plain::plain_columns;
-use crate::protect::{Binder, Guard, add_new, column_of, in_order, null_mask};
+use crate::plain::plain;
+use crate::protect::{Binder, Guard, add_new, category, column_of, in_order, null_mask};
 use crate::snapshot::{Reference, RelationRow, Source, Target};
 use crate::types::sql_type;
 use crate::{ColumnId, Oid, Ungranted};
@@ -65,6 +65,7 @@ impl Binder<'_> {
             }
         };
         let protection = &mut guard.protection;
+        protection.category = category(sources.iter().map(|source| source.protection.category.as_str()));
         protection.sources.clear();
         for source in sources {
             let source = &source.protection;
@@ -76,8 +77,8 @@ impl Binder<'_> {
         }
         protection.uncovered_by = if protection.built_in { Vec::new() } else { alternatives(id, sources) };
         if let Some(own) = self.columns.get(&id) {
-            // A label of its own: its category stays, the mask is the derived one's.
-            protection.category.clone_from(&own.protection.category);
+            // A label of its own: its category counts too, the mask is the derived one's.
+            protection.category = category([&*protection.category, &*own.protection.category]);
             if own.protection.ungranted == Ungranted::Block {
                 protection.ungranted = Ungranted::Block;
             }
@@ -123,7 +124,9 @@ impl Binder<'_> {
     ) {
         let Some(definition) = self.snapshot.views.get(&view.oid) else { return };
         let derived = lineage(definition).and_then(|outputs| self.resolve(view, &outputs));
-        let plain = plain_columns(definition).filter(|plain| plain.len() == view.columns.len());
+        let plain = plain(definition)
+            .map(|plain| plain.columns)
+            .filter(|columns| columns.len() == view.columns.len());
         // Not shown where its columns come from: every one could be any protected one that it reads.
         let everything: Vec<ColumnId> = match &derived {
             Some(_) => Vec::new(),

@@ -31,6 +31,9 @@ impl Judge<'_> {
             }
             self.edge(Node::Type(*oid), Node::TypeName(*oid), "is");
             let row_type = row.relation.and_then(|relation| snapshot.relations.get(&relation));
+            if let Some(relation) = row_type {
+                self.edge(Node::Type(*oid), Node::Reading(relation.oid), "has rows of");
+            }
             for column in row_type.map(|relation| relation.columns.as_slice()).unwrap_or_default() {
                 self.edge(Node::Type(column.type_oid), Node::Type(*oid), "has a column of");
             }
@@ -87,6 +90,14 @@ impl Judge<'_> {
             Source::Index(owner) if !relation => {
                 self.edge(cause, Node::Writing(owner), "has an index that uses")
             }
+            Source::Expression(owner) if !relation => {
+                self.edge(cause, Node::Writing(owner), "has a partition key or statistics that use");
+            }
+            Source::OperatorClass(owner) => {
+                self.edge(cause, Node::Reading(owner), "has an index or a partition key that uses");
+                self.edge(cause, Node::Writing(owner), "has an index or a partition key that uses");
+            }
+            Source::EventTrigger(oid) => self.edge(cause, Node::EventTrigger(oid), "calls"),
             Source::Trigger(owner) if !relation => {
                 self.edge(cause, Node::Writing(owner), "has a trigger that uses")
             }
@@ -97,6 +108,7 @@ impl Judge<'_> {
             Source::Default(..)
             | Source::Constraint(_)
             | Source::Index(_)
+            | Source::Expression(_)
             | Source::Trigger(_)
             | Source::Policy(_) => {}
             Source::ForeignKey(owner) => {

@@ -11,12 +11,14 @@ pub enum FindingKind {
     Conflict,
     /// A mask that does not fit its column's type.
     Mask,
-    /// A `trusted_functions` entry that names nothing.
+    /// An entry of `[trust] functions` that names nothing.
     Trusted,
     /// Reading or writing a relation that holds nothing protected is refused, and why.
     Risk,
     /// A column that carries values of protected ones in a way that labels do not follow.
     Unlabelled,
+    /// A mask whose values collide in a unique index: a warning.
+    Unrestorable,
     /// The upstream role is stronger than it need be.
     Upstream,
 }

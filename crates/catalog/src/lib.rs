@@ -23,22 +23,31 @@ mod edges;
 pub mod finding;
 pub mod label;
 mod lex;
+mod naming;
 pub mod pattern;
 mod plain;
 mod protect;
 pub mod queries;
+mod roots;
 mod rows;
 mod safety;
 pub mod snapshot;
+mod trust;
 mod types;
+mod uniqueness;
 pub mod upstream;
+mod writes;
 
 pub use bind::{BindOptions, Bound, Lineage, bind};
-pub use bound::{Catalogue, Column, FunctionSafety, Protection, Relation, RelationKind};
+pub use bound::{
+    Cascade, Catalogue, Column, DefinitionRisk, FunctionSafety, Protection, Relation, RelationKind,
+    UnsafeOverload, ViewBase,
+};
 pub use finding::{Finding, FindingKind};
 pub use label::{Label, Ungranted};
 pub use queries::{CHANGE_POLL, CHANGE_PROBE, Query, SESSION_SETUP, queries};
 pub use snapshot::{Snapshot, SnapshotError};
+pub use trust::trust_line;
 pub use upstream::{upstream_findings, upstream_query};
 
 /// `pg_class.oid` and friends.

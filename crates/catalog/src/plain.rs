@@ -9,17 +9,25 @@ use std::collections::HashMap;
 use crate::lex::{Token, lex};
 
 /// A relation as the definition names it; no schema: `pg_catalog`'s.
-type Name = (String, String);
+pub(crate) type Name = (String, String);
 
-/// Per output column, the relation and the column that it copies.
-pub(crate) fn plain_columns(definition: &str) -> Option<Vec<Option<(Name, String)>>> {
+/// A definition of one SELECT over relations and joins.
+pub(crate) struct Plain {
+    /// Per output column, the relation and the column that it copies.
+    pub columns: Vec<Option<(Name, String)>>,
+    /// The relation in FROM where there is exactly one.
+    pub only: Option<Name>,
+}
+
+pub(crate) fn plain(definition: &str) -> Option<Plain> {
     let tokens = lex(definition).ok()?;
     let (first, tokens) = tokens.split_first()?;
-    const OTHER_SHAPES: [&str; 9] =
-        ["select", "with", "union", "intersect", "except", "values", "lateral", "tablesample", "table"];
-    if !first.is_word("select")
-        || OTHER_SHAPES.iter().any(|word| tokens.iter().any(|token| token.is_word(word)))
-    {
+    if !first.is_word("select") {
+        return None;
+    }
+    // A sub-select in a condition does not change what the columns are.
+    const OTHER_SHAPES: [&str; 6] = ["select", "union", "intersect", "except", "values", "table"];
+    if top_level(tokens, |token| OTHER_SHAPES.iter().any(|word| token.is_word(word))).is_some() {
         return None;
     }
     let from = top_level(tokens, |token| token.is_word("from"))?;
@@ -30,13 +38,20 @@ pub(crate) fn plain_columns(definition: &str) -> Option<Vec<Option<(Name, String
     let end = top_level(rest, |token| {
         *token == Token::Punctuation(';') || AFTER_FROM.iter().any(|word| token.is_word(word))
     });
-    let relations = relations(rest.get(..end.unwrap_or(rest.len()))?)?;
+    let from = rest.get(..end.unwrap_or(rest.len()))?;
+    const NOT_IN_FROM: [&str; 5] = ["select", "values", "with", "lateral", "tablesample"];
+    if from.iter().any(|token| NOT_IN_FROM.iter().any(|word| token.is_word(word))) {
+        return None;
+    }
+    let relations = relations(from)?;
     let list = match list {
         [distinct, on, ..] if distinct.is_word("distinct") && on.is_word("on") => return None,
         [distinct, list @ ..] if distinct.is_word("distinct") => list,
         list => list,
     };
-    Some(items(list)?.into_iter().map(|item| copy(item, &relations)).collect())
+    let columns = items(list)?.into_iter().map(|item| copy(item, &relations)).collect();
+    let only = relations.values().next().filter(|_| relations.len() == 1).cloned();
+    Some(Plain { columns, only })
 }
 
 /// The place of the first token outside of parentheses and brackets that is looked for.
@@ -131,9 +146,10 @@ fn after_parentheses(tokens: &[Token]) -> Option<&[Token]> {
 mod tests {
     use super::*;
 
-    fn plain(definition: &str) -> Option<Vec<String>> {
+    fn copies(definition: &str) -> Option<Vec<String>> {
         Some(
-            plain_columns(definition)?
+            plain(definition)?
+                .columns
                 .into_iter()
                 .map(|copy| match copy {
                     Some(((schema, relation), column)) => format!("{schema}.{relation}.{column}"),
@@ -168,7 +184,7 @@ mod tests {
             ("SELECT usename FROM pg_shadow;", "pg_catalog.pg_shadow.usename"),
             ("SELECT DISTINCT c.email FROM ONLY public.customers c;", "public.customers.email"),
         ] {
-            assert_eq!(plain(definition).unwrap().join(" "), columns, "{definition}");
+            assert_eq!(copies(definition).unwrap().join(" "), columns, "{definition}");
         }
     }
 
@@ -186,15 +202,27 @@ mod tests {
             "VALUES (1);",
             "SELECT c.x FROM s.a c, s.b c;",
         ] {
-            assert_eq!(plain(definition), None, "{definition}");
+            assert_eq!(copies(definition), None, "{definition}");
         }
-        assert_eq!(plain("SELECT lower(c.email) AS email FROM public.customers c;").unwrap(), ["-"]);
-        assert_eq!(plain("SELECT c.email || 'x' AS email FROM public.customers c;").unwrap(), ["-"]);
+        assert_eq!(copies("SELECT lower(c.email) AS email FROM public.customers c;").unwrap(), ["-"]);
+        assert_eq!(copies("SELECT c.email || 'x' AS email FROM public.customers c;").unwrap(), ["-"]);
         // An ON condition is not a list of relations.
         assert_eq!(
-            plain("SELECT c.x FROM (s.a a JOIN s.b b ON ((public.customers = b.x)));").unwrap(),
+            copies("SELECT c.x FROM (s.a a JOIN s.b b ON ((public.customers = b.x)));").unwrap(),
             ["-"],
             "an unknown alias"
         );
+    }
+
+    #[test]
+    fn a_condition_may_hold_a_query_and_the_only_relation_is_told() {
+        let only = |definition: &str| plain(definition).and_then(|plain| plain.only);
+        let customers = Some(("public".to_owned(), "customers".to_owned()));
+        let definition =
+            "SELECT c.email FROM public.customers c WHERE (c.id IN ( SELECT o.id FROM public.orders o));";
+        assert_eq!(copies(definition).unwrap(), ["public.customers.email"]);
+        assert_eq!(only(definition), customers);
+        assert_eq!(only("SELECT customers.id FROM public.customers;"), customers);
+        assert_eq!(only("SELECT c.id FROM (public.customers c JOIN public.orders o ON (true));"), None);
     }
 }

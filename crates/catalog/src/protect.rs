@@ -1,11 +1,11 @@
 //! From labels to protected columns: of tables, of their parents and children.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use pgwarrant_masking::{Mask, Method, SqlType, compile};
 
 use crate::bind::Lineage;
-use crate::builtins::PROTECTED_SYSTEM_RELATIONS;
+use crate::builtins::system_relation;
 use crate::choose::{Choice, Chosen, choose, column_label, some};
 use crate::finding::{Finding, FindingKind};
 use crate::snapshot::{FIRST_NORMAL_OID, RelationRow, Snapshot};
@@ -21,6 +21,8 @@ const BUILT_IN: &str = "built-in";
 /// Every protected column.
 pub(crate) struct Protected {
     pub columns: HashMap<ColumnId, Guard>,
+    /// Relations that a label's pattern names, wildcards at most in schema and column.
+    pub named: HashSet<Oid>,
     pub warnings: Vec<Finding>,
     pub errors: Vec<Finding>,
 }
@@ -41,7 +43,9 @@ pub(crate) fn protect(snapshot: &Snapshot, labels: &[Label], lineage: &Lineage<'
     binder.generated();
     binder.views(&chosen, lineage);
     binder.report_misfits();
-    Protected { columns: binder.columns, warnings, errors: binder.errors }
+    binder.collate();
+    let named = chosen.iter().filter(|(_, choice)| choice.names_table).map(|(id, _)| id.relation).collect();
+    Protected { columns: binder.columns, named, warnings, errors: binder.errors }
 }
 
 /// The binding under way.
@@ -58,12 +62,7 @@ impl<'a> Binder<'a> {
     fn built_in(&mut self) {
         for relation in self.snapshot.relations.values() {
             let system = relation.oid < FIRST_NORMAL_OID;
-            let Some(entry) = PROTECTED_SYSTEM_RELATIONS.iter().find(|entry| {
-                entry.relation == relation.name
-                    && entry.schema.is_none_or(|schema| system && schema == relation.schema)
-            }) else {
-                continue;
-            };
+            let Some(entry) = system_relation(&relation.schema, &relation.name, system) else { continue };
             for column in relation.columns.iter().filter(|column| entry.protects(&column.name)) {
                 let id = ColumnId { relation: relation.oid, attnum: column.attnum };
                 let column_type = sql_type(self.snapshot, column.type_oid, column.typmod);
@@ -138,6 +137,20 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// A mask sorts and compares as its column does.
+    fn collate(&mut self) {
+        for (id, guard) in &mut self.columns {
+            let relation = self.snapshot.relations.get(&id.relation);
+            let column = relation.and_then(|relation| relation.by_attnum(id.attnum));
+            if let Some(collation) = column.and_then(|column| column.collation.as_ref())
+                && let Some(last) = guard.protection.mask.pieces.last_mut()
+            {
+                last.push_str(" COLLATE ");
+                last.push_str(collation);
+            }
+        }
+    }
+
     /// What is labelled on a parent holds for its children, and what only a child has is protected
     /// in its parents too: reading a parent reads its children's rows.
     fn inherit(&mut self) {
@@ -194,6 +207,8 @@ impl<'a> Binder<'a> {
         if child.protection.ungranted == Ungranted::Block {
             guard.protection.ungranted = Ungranted::Block;
         }
+        // Reading the parent reads the child's rows.
+        guard.protection.category = category([&*guard.protection.category, &*child.protection.category]);
         // Its own label decides over its mask; two children that say different things leave the
         // mask that shows nothing.
         if raised.contains(&parent) {
@@ -252,6 +267,13 @@ pub(crate) fn add_new(list: &mut Vec<ColumnId>, more: &[ColumnId]) {
             list.push(*column);
         }
     }
+}
+
+/// The category of what carries values of all these: their own where it is one, else one that no
+/// label can have, so that a grant on one of them does not cover the others.
+pub(crate) fn category<'c>(categories: impl IntoIterator<Item = &'c str>) -> String {
+    let parts: BTreeSet<&str> = categories.into_iter().flat_map(|category| category.split('+')).collect();
+    Vec::from_iter(parts).join("+")
 }
 
 /// A child's guard with what its parent's adds.

@@ -29,24 +29,31 @@ pub fn queries() -> &'static [Query] {
     &QUERIES
 }
 
-const QUERIES: [Query; 14] = [
+const QUERIES: [Query; 17] = [
     Query { name: "schemas", width: 1, sql: "SELECT nspname FROM pg_catalog.pg_namespace" },
     // Every role that SET ROLE could name.
     Query { name: "roles", width: 1, sql: "SELECT rolname FROM pg_catalog.pg_roles" },
     // Temporary tables are their session's own business, but a temporary view can show anything.
+    // Indexes, composite types and TOAST tables are no relations that a statement can read by name,
+    // save TOAST tables, whose schemas' names are refused.
     Query {
         name: "relations",
         width: 4,
         sql: "SELECT c.oid, n.nspname, c.relname, c.relkind \
               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-              WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+              WHERE c.relkind NOT IN ('i', 'I', 't', 'c') \
                 AND (c.relpersistence <> 't' OR c.relkind = 'v')",
     },
     Query {
         name: "columns",
-        width: 6,
-        sql: "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated <> '' \
+        width: 8,
+        sql: "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attgenerated <> '', a.attnotnull, \
+                     CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0 \
+                          THEN (SELECT pg_catalog.format('%I.%I', n.nspname, k.collname) \
+                                FROM pg_catalog.pg_collation k JOIN pg_catalog.pg_namespace n \
+                                     ON n.oid = k.collnamespace WHERE k.oid = a.attcollation) END \
               FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+                   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
               WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
                 AND (c.relpersistence <> 't' OR c.relkind = 'v')",
     },
@@ -54,6 +61,36 @@ const QUERIES: [Query; 14] = [
         name: "primary_keys",
         width: 2,
         sql: "SELECT conrelid, conkey FROM pg_catalog.pg_constraint WHERE contype = 'p'",
+    },
+    // Partial ones do not count: what they leave out cannot be told here.
+    Query {
+        name: "unique_indexes",
+        width: 5,
+        sql: "SELECT i.indrelid, c.relname, \
+                     ARRAY(SELECT k.attnum FROM pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) \
+                           WHERE k.place <= i.indnkeyatts AND k.attnum > 0 \
+                           UNION SELECT d.refobjsubid FROM pg_catalog.pg_depend d \
+                           WHERE i.indexprs IS NOT NULL AND d.classid = 'pg_catalog.pg_class'::regclass \
+                             AND d.objid = i.indexrelid AND d.refclassid = 'pg_catalog.pg_class'::regclass \
+                             AND d.refobjid = i.indrelid AND d.refobjsubid > 0), \
+                     i.indexprs IS NULL, \
+                     COALESCE((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) \
+              FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+              WHERE i.indisunique AND i.indpred IS NULL AND i.indrelid >= 16384 AND c.relpersistence <> 't' \
+              ORDER BY i.indrelid, c.relname",
+    },
+    Query {
+        name: "event_triggers",
+        width: 3,
+        sql: "SELECT oid, evtname, pg_catalog.array_to_string(evttags, E'\\n') FROM pg_catalog.pg_event_trigger \
+              WHERE evtenabled <> 'D' AND evtevent <> 'login'",
+    },
+    Query {
+        name: "foreign_keys",
+        width: 6,
+        sql: "SELECT conrelid, conkey, confrelid, confkey, confdeltype, confupdtype FROM pg_catalog.pg_constraint \
+              WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd')) \
+              ORDER BY oid",
     },
     Query {
         name: "inheritance",
@@ -103,13 +140,15 @@ const QUERIES: [Query; 14] = [
     // Of what initdb made only the names: it has been reviewed (builtins.rs).
     Query {
         name: "functions",
-        width: 10,
+        width: 12,
         sql: "SELECT p.oid, n.nspname, p.proname, l.lanname, p.provolatile, p.prokind, e.extname, \
                      CASE WHEN p.oid >= 16384 AND l.lanname IN ('sql', 'plpgsql') THEN p.prosrc END, \
                      CASE WHEN p.oid >= 16384 \
                           THEN pg_catalog.concat_ws(' ', p.prorettype::text, p.proargtypes::text, \
                                                     pg_catalog.array_to_string(p.proallargtypes, ' ')) END, \
-                     CASE WHEN p.oid >= 16384 THEN pg_catalog.array_to_string(p.proconfig, E'\\n') END \
+                     CASE WHEN p.oid >= 16384 THEN pg_catalog.array_to_string(p.proconfig, E'\\n') END, \
+                     CASE WHEN p.prokind IN ('a', 'p') THEN 0 ELSE p.pronargs - p.pronargdefaults END, \
+                     CASE WHEN p.prokind IN ('a', 'p') OR p.provariadic <> 0 THEN 65535 ELSE p.pronargs END \
               FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
                    JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
                    LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass \
@@ -156,6 +195,10 @@ WITH tree (kind, oid, sub, tree) AS ( \
      FROM pg_catalog.pg_policy \
      UNION ALL SELECT 'index', indrelid, 0, COALESCE(indexprs::text, '') || COALESCE(indpred::text, '') \
      FROM pg_catalog.pg_index WHERE indexprs IS NOT NULL OR indpred IS NOT NULL \
+     UNION ALL SELECT 'expression', partrelid, 0, partexprs::text FROM pg_catalog.pg_partitioned_table \
+     WHERE partexprs IS NOT NULL \
+     UNION ALL SELECT 'expression', s.stxrelid, 0, pg_catalog.to_jsonb(s) ->> 'stxexprs' \
+     FROM pg_catalog.pg_statistic_ext s WHERE pg_catalog.to_jsonb(s) ->> 'stxexprs' IS NOT NULL \
      UNION ALL SELECT 'trigger', tgrelid, 0, tgqual::text FROM pg_catalog.pg_trigger \
      WHERE tgqual IS NOT NULL AND tgenabled <> 'D' \
      UNION ALL SELECT 'function', oid, 0, proargdefaults::text FROM pg_catalog.pg_proc \
@@ -206,6 +249,9 @@ WITH tree (kind, oid, sub, tree) AS ( \
      FROM pg_catalog.pg_depend d \
      WHERE d.classid = 'pg_catalog.pg_type'::regclass \
        AND d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass) \
+), opclasses (relation, opclass) AS ( \
+     SELECT indrelid, k FROM pg_catalog.pg_index, LATERAL pg_catalog.unnest(indclass) k \
+     UNION SELECT partrelid, k FROM pg_catalog.pg_partitioned_table, LATERAL pg_catalog.unnest(partclass) k \
 ), all_references (kind, oid, sub, target_kind, target, target_sub) AS ( \
      SELECT kind, oid, sub, CASE WHEN field = ':relid' THEN 'relation' ELSE 'function' END, target, 0 \
      FROM found WHERE target <> 0 \
@@ -219,14 +265,27 @@ WITH tree (kind, oid, sub, tree) AS ( \
                                       'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_type'::regclass) \
      UNION ALL SELECT 'trigger', tgrelid, 0, 'function', tgfoid, 0 FROM pg_catalog.pg_trigger \
      WHERE tgenabled <> 'D' AND tgfoid >= 16384 \
+     UNION ALL SELECT 'event trigger', oid, 0, 'function', evtfoid, 0 FROM pg_catalog.pg_event_trigger \
+     WHERE evtenabled <> 'D' AND evtevent <> 'login' \
+     UNION ALL SELECT 'operator class', k.relation, 0, 'function', p.amproc::oid, 0 \
+     FROM opclasses k JOIN pg_catalog.pg_opclass c ON c.oid = k.opclass \
+          JOIN pg_catalog.pg_amproc p ON p.amprocfamily = c.opcfamily \
+     WHERE p.amproc::oid >= 16384 \
+     UNION ALL SELECT 'operator class', k.relation, 0, 'operator', o.amopopr, 0 \
+     FROM opclasses k JOIN pg_catalog.pg_opclass c ON c.oid = k.opclass \
+          JOIN pg_catalog.pg_amop o ON o.amopfamily = c.opcfamily \
+     WHERE o.amopopr >= 16384 \
      UNION ALL SELECT 'foreign key', conrelid, 0, 'relation', confrelid, 0 FROM pg_catalog.pg_constraint \
      WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd')) \
      UNION ALL SELECT 'operator', oid, 0, 'function', oprcode, 0 FROM pg_catalog.pg_operator \
      WHERE oid >= 16384 AND oprcode <> 0 \
-     UNION ALL SELECT CASE c.castcontext WHEN 'e' THEN 'explicit cast' ELSE 'implicit cast' END, t.oid, 0, \
-                      'function', c.castfunc, 0 \
-     FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type t \
-          ON t.oid = c.casttarget OR (t.oid = c.castsource AND c.castcontext <> 'e') \
+     UNION ALL SELECT CASE WHEN c.castcontext = 'e' AND NOT (c.castsource >= 16384 AND c.casttarget < 16384) \
+                           THEN 'explicit cast' ELSE 'implicit cast' END, t.oid, 0, 'function', c.castfunc, 0 \
+     FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type t ON \
+          CASE WHEN c.castsource >= 16384 AND (c.castcontext <> 'e' OR c.casttarget < 16384) \
+               THEN t.oid = c.castsource \
+               WHEN c.casttarget >= 16384 OR c.castcontext = 'e' THEN t.oid = c.casttarget \
+               ELSE t.oid IN (c.castsource, c.casttarget) END \
      WHERE c.oid >= 16384 AND c.castfunc <> 0 \
      UNION ALL SELECT 'function', a.aggfnoid::oid, 0, 'function', f::oid, 0 \
      FROM pg_catalog.pg_aggregate a, \
@@ -256,7 +315,7 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(part, ' ' ORDER BY part)) FROM ( \
             GROUP BY xmin) x \
         UNION ALL SELECT 'b' || pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', \
                 relname, relnamespace, relowner, relkind, relnatts, relpersistence, relacl), oid::bigint))::text \
-            FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+            FROM pg_catalog.pg_class WHERE relkind NOT IN ('i', 'I', 't', 'c') \
                 AND (relpersistence <> 't' OR relkind = 'v') \
         UNION ALL SELECT 'c' || pg_catalog.sum(pg_catalog.hashtextextended(xmin::text, n))::text FROM ( \
             SELECT xmin, pg_catalog.count(*) AS n FROM pg_catalog.pg_proc GROUP BY xmin) x \
@@ -309,6 +368,10 @@ SELECT pg_catalog.md5(pg_catalog.string_agg(part, ' ' ORDER BY part)) FROM ( \
             SELECT xmin, pg_catalog.count(*) AS n FROM pg_catalog.pg_extension GROUP BY xmin) x \
         UNION ALL SELECT 'v' || pg_catalog.sum(indexrelid::bigint)::text FROM pg_catalog.pg_index \
             WHERE indexprs IS NOT NULL OR indpred IS NOT NULL \
+        UNION ALL SELECT 'w' || pg_catalog.sum(pg_catalog.hashtextextended(xmin::text, n))::text FROM ( \
+            SELECT xmin, pg_catalog.count(*) AS n FROM pg_catalog.pg_event_trigger GROUP BY xmin) x \
+        UNION ALL SELECT 'x' || pg_catalog.sum(pg_catalog.hashtextextended(xmin::text, n))::text FROM ( \
+            SELECT xmin, pg_catalog.count(*) AS n FROM pg_catalog.pg_statistic_ext GROUP BY xmin) x \
      ) parts"
     };
 }
@@ -341,7 +404,7 @@ WITH counters AS MATERIALIZED ( \
           'pg_catalog.pg_authid', 'pg_catalog.pg_auth_members', 'pg_catalog.pg_attrdef', \
           'pg_catalog.pg_constraint', 'pg_catalog.pg_policy', 'pg_catalog.pg_aggregate', 'pg_catalog.pg_enum', \
           'pg_catalog.pg_opclass', 'pg_catalog.pg_amproc', 'pg_catalog.pg_amop', 'pg_catalog.pg_extension', \
-          'pg_catalog.pg_index']) c \
+          'pg_catalog.pg_index', 'pg_catalog.pg_event_trigger', 'pg_catalog.pg_statistic_ext']) c \
 ), kept AS MATERIALIZED ( \
      SELECT pg_catalog.string_to_array(pg_catalog.current_setting('pgwarrant.probe', true), ' ') AS k \
 ) \

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::queries::queries;
 use crate::snapshot::{
-    ColumnRow, FunctionRow, Modifier, PrivilegeRow, Reference, RelationRow, Snapshot, SnapshotError, Source,
-    Target, TypeRow,
+    ColumnRow, EventTriggerRow, ForeignKey, FunctionRow, Modifier, PrivilegeRow, Reference, RelationRow,
+    Snapshot, SnapshotError, Source, Target, TypeRow, UniqueIndex,
 };
 use crate::{Oid, RelationKind};
 
@@ -56,6 +56,8 @@ impl Snapshot {
                 type_oid: row.number(3)?,
                 typmod: row.number(4)?,
                 generated: row.flag(5)?,
+                not_null: row.flag(6)?,
+                collation: row.optional(7).map(str::to_owned),
             };
             if let Some(relation) = snapshot.relations.get_mut(&row.number(0)?) {
                 relation.columns.push(column);
@@ -103,6 +105,27 @@ impl Snapshot {
         }
         for row in result("references")? {
             snapshot.references.push(reference(&row)?);
+        }
+        for row in result("event_triggers")? {
+            let tags = row.optional(2).unwrap_or_default().lines().map(str::to_owned).collect();
+            snapshot.event_triggers.insert(row.number(0)?, EventTriggerRow { name: row.text(1)?, tags });
+        }
+        for row in result("unique_indexes")? {
+            snapshot.unique_indexes.push(UniqueIndex {
+                relation: row.number(0)?,
+                name: row.text(1)?,
+                columns: row.numbers(2, array_body)?,
+                plain: row.flag(3)?,
+                nulls_collide: row.flag(4)?,
+            });
+        }
+        for row in result("foreign_keys")? {
+            snapshot.foreign_keys.push(ForeignKey {
+                from: (row.number(0)?, row.numbers(1, array_body)?),
+                to: (row.number(2)?, row.numbers(3, array_body)?),
+                on_delete: row.character(4)?,
+                on_update: row.character(5)?,
+            });
         }
         for row in result("privileges")? {
             snapshot.privileges.push(PrivilegeRow {
@@ -190,20 +213,21 @@ fn array_body(text: &str) -> Option<&str> {
 }
 
 fn relation(row: &Row<'_>) -> Result<RelationRow, SnapshotError> {
-    let kind = match row.character(3)? {
+    let letter = row.character(3)?;
+    let kind = match letter {
         'r' => Some(RelationKind::Table),
         'p' => Some(RelationKind::PartitionedTable),
         'v' => Some(RelationKind::View),
         'm' => Some(RelationKind::MaterializedView),
         'f' => Some(RelationKind::ForeignTable),
-        'S' => None,
-        other => return Err(row.unreadable(3, &other.to_string())),
+        _ => None,
     };
     Ok(RelationRow {
         oid: row.number(0)?,
         schema: row.text(1)?,
         name: row.text(2)?,
         kind,
+        unknown_kind: kind.is_none() && letter != 'S',
         columns: Vec::new(),
         primary_key: Vec::new(),
         parents: Vec::new(),
@@ -239,6 +263,7 @@ fn function(row: &Row<'_>) -> Result<FunctionRow, SnapshotError> {
         body: row.optional(7).unwrap_or_default().to_owned(),
         types,
         settings: row.optional(9).unwrap_or_default().lines().map(str::to_owned).collect(),
+        arguments: row.number(10)?..=row.number(11)?,
     })
 }
 
@@ -251,6 +276,9 @@ fn reference(row: &Row<'_>) -> Result<Reference, SnapshotError> {
         "constraint" => Source::Constraint(oid),
         "policy" => Source::Policy(oid),
         "index" => Source::Index(oid),
+        "expression" => Source::Expression(oid),
+        "operator class" => Source::OperatorClass(oid),
+        "event trigger" => Source::EventTrigger(oid),
         "trigger" => Source::Trigger(oid),
         "foreign key" => Source::ForeignKey(oid),
         "function" => Source::Function(oid),
@@ -310,17 +338,25 @@ mod tests {
         for (name, row, problem) in [
             ("relations", &["1", "public", "t"][..], "3 columns, not 4"),
             ("relations", &["x", "public", "t", "r"], "column 1 cannot be \"x\""),
-            ("relations", &["1", "public", "t", "z"], "column 4 cannot be \"z\""),
             ("relations", &["1", "public", "t", "rr"], "column 4 cannot be \"rr\""),
             ("relations", &["1", "-", "t", "r"], "column 2 is null"),
             ("relations", &["-1", "public", "t", "r"], "column 1 cannot be"),
             ("primary_keys", &["1", "1,2"], "column 2 cannot be"),
             ("primary_keys", &["1", "{1,x}"], "column 2 cannot be"),
-            ("columns", &["1", "1", "c", "25", "-1", "true"], "column 6 cannot be"),
-            ("columns", &["1", "99999", "c", "25", "-1", "f"], "column 2 cannot be"),
+            ("columns", &["1", "1", "c", "25", "-1", "true", "f", "-"], "column 6 cannot be"),
+            ("columns", &["1", "99999", "c", "25", "-1", "f", "f", "-"], "column 2 cannot be"),
             ("references", &["gossip", "1", "0", "function", "2", "0"], "column 1 cannot be"),
             ("references", &["view", "1", "0", "gossip", "2", "0"], "column 4 cannot be"),
-            ("functions", &["1", "s", "f", "sql", "volatile", "f", "-", "-", "-", "-"], "column 5 cannot be"),
+            (
+                "functions",
+                &["1", "s", "f", "sql", "volatile", "f", "-", "-", "-", "-", "0", "0"],
+                "column 5 cannot be",
+            ),
+            (
+                "functions",
+                &["1", "s", "f", "sql", "v", "f", "-", "-", "-", "-", "-1", "0"],
+                "column 11 cannot be",
+            ),
         ] {
             let error = with(name, &[row]).unwrap_err();
             assert_eq!(error.query, name);
@@ -329,7 +365,17 @@ mod tests {
     }
 
     #[test]
+    fn a_relation_of_an_unknown_kind_is_kept_as_one() {
+        for (kind, unknown) in [("r", false), ("S", false), ("g", true)] {
+            let snapshot = with("relations", &[&["20000", "public", "t", kind]]).unwrap();
+            assert_eq!(snapshot.relations[&20_000].unknown_kind, unknown, "{kind}");
+        }
+    }
+
+    #[test]
     fn columns_of_a_relation_that_is_gone_are_left_out() {
-        assert!(with("columns", &[&["7", "1", "c", "25", "-1", "f"]]).unwrap().relations.is_empty());
+        assert!(
+            with("columns", &[&["7", "1", "c", "25", "-1", "f", "f", "-"]]).unwrap().relations.is_empty()
+        );
     }
 }

@@ -3,20 +3,18 @@
 //! Risk spreads from roots (built-ins that execute text, functions whose source names a protected
 //! relation, functions in languages that nobody reads) along references until nothing changes:
 //! caller to caller, function to operator, cast and type, function to the views, rules, triggers,
-//! defaults and constraints that call it. Every step is over-inclusive; the operator's way out is
-//! `trusted_functions`.
+//! defaults and constraints that call it. A step that is not known to be harmless is taken; the
+//! operator's way out is `trusted_functions`.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::bind::BindOptions;
-use crate::body::{Body, scan, setting_hazard};
-use crate::builtins::{REVIEWED_EXTENSIONS, unsafe_builtin};
+use crate::body::Call;
 use crate::finding::{Finding, FindingKind};
-use crate::lex::lex;
-use crate::pattern::parse_qualified;
 use crate::snapshot::{FIRST_NORMAL_OID, FunctionRow, Snapshot, Source, Target};
-use crate::{ColumnId, FunctionSafety, Oid, RelationKind};
+use crate::trust::{Trusted, trusted, written};
+use crate::{ColumnId, DefinitionRisk, FunctionSafety, Oid, RelationKind, UnsafeOverload};
 
 /// A reason is told through so many calls at most.
 const MAX_REASON_BYTES: usize = 300;
@@ -25,10 +23,14 @@ const MAX_REASON_BYTES: usize = 300;
 #[derive(Debug, Default)]
 pub(crate) struct Safety {
     pub functions: HashMap<String, FunctionSafety>,
+    pub overloads: HashMap<String, Vec<UnsafeOverload>>,
+    /// Names of functions that can store what they are given or send it on.
+    pub writers: HashSet<String>,
     pub operators: HashMap<String, String>,
     pub types: HashMap<String, String>,
     pub reading: HashMap<Oid, String>,
     pub writing: HashMap<Oid, String>,
+    pub definitions: Vec<DefinitionRisk>,
     pub warnings: Vec<Finding>,
 }
 
@@ -43,12 +45,35 @@ pub(crate) enum Node {
     TypeName(Oid),
     Reading(Oid),
     Writing(Oid),
+    EventTrigger(Oid),
 }
 
 /// An edge's meaning, as a verb phrase before what it leads to.
 pub(crate) type How = &'static str;
 
-pub(crate) fn judge(snapshot: &Snapshot, protected: &HashSet<ColumnId>, options: &BindOptions) -> Safety {
+/// What of the schema is protected, and what the operator said of it.
+pub(crate) struct Known<'k> {
+    /// Relations with protected columns, and those columns.
+    pub protected: &'k BTreeSet<Oid>,
+    pub columns: &'k HashSet<ColumnId>,
+    /// Foreign tables that a label names.
+    pub labelled: &'k HashSet<Oid>,
+}
+
+impl Known<'_> {
+    /// The names of a relation's protected columns.
+    pub fn columns<'s>(&self, snapshot: &'s Snapshot, relation: Oid) -> Vec<&'s str> {
+        let Some(row) = snapshot.relations.get(&relation) else { return Vec::new() };
+        let protected = |attnum: i16| self.columns.contains(&ColumnId { relation, attnum });
+        row.columns
+            .iter()
+            .filter(|column| protected(column.attnum))
+            .map(|column| column.name.as_str())
+            .collect()
+    }
+}
+
+pub(crate) fn judge(snapshot: &Snapshot, known: &Known<'_>, options: &BindOptions) -> Safety {
     let mut warnings = Vec::new();
     let trusted = trusted(snapshot, options, &mut warnings);
     let mut judge = Judge {
@@ -56,16 +81,16 @@ pub(crate) fn judge(snapshot: &Snapshot, protected: &HashSet<ColumnId>, options:
         trusted,
         edges: HashMap::new(),
         words: HashMap::new(),
+        relations: HashMap::new(),
         calls: HashMap::new(),
         operators: HashMap::new(),
         writers: HashSet::new(),
         reasons: HashMap::new(),
         queue: VecDeque::new(),
     };
-    let protected: BTreeSet<Oid> = protected.iter().map(|column| column.relation).collect();
-    let bodies = judge.read_bodies();
+    let hazards = judge.read_bodies();
     judge.connect();
-    judge.roots(&bodies, &protected);
+    judge.roots(&hazards, known);
     judge.spread();
     judge.result(warnings)
 }
@@ -73,149 +98,79 @@ pub(crate) fn judge(snapshot: &Snapshot, protected: &HashSet<ColumnId>, options:
 /// The judgement under way.
 pub(crate) struct Judge<'a> {
     pub snapshot: &'a Snapshot,
-    trusted: HashSet<Oid>,
+    pub trusted: Trusted,
     pub edges: HashMap<Node, Vec<(Node, How)>>,
-    /// A word to the functions whose source holds it, anywhere or where a function is called.
-    words: HashMap<String, Vec<Oid>>,
-    calls: HashMap<String, Vec<Oid>>,
+    /// A word to the functions whose source holds it: anywhere, where it could name a relation, or
+    /// where a function is called.
+    pub words: HashMap<String, Vec<Oid>>,
+    pub relations: HashMap<String, Vec<Oid>>,
+    pub calls: HashMap<String, Vec<(Call, Oid)>>,
     /// Runs of operator characters, likewise.
-    operators: HashMap<String, Vec<Oid>>,
-    /// The functions whose source holds a word that writes.
-    writers: HashSet<Oid>,
+    pub operators: HashMap<String, Vec<Oid>>,
+    /// The functions whose source holds a word that writes, or cannot be read.
+    pub writers: HashSet<Oid>,
     /// Verb phrase of each risk found.
     reasons: HashMap<Node, String>,
     queue: VecDeque<Node>,
 }
 
-/// The functions that are vouched for.
-fn trusted(snapshot: &Snapshot, options: &BindOptions, warnings: &mut Vec<Finding>) -> HashSet<Oid> {
-    let mut trusted = HashSet::new();
-    for entry in &options.trusted_functions {
-        let before = trusted.len();
-        let extension = entry.trim().strip_prefix("extension:").map(str::trim);
-        let qualified = parse_qualified(entry);
-        for (oid, function) in &snapshot.functions {
-            let hit = match (extension, &qualified) {
-                (Some(extension), _) => function.extension.as_deref() == Some(extension),
-                (None, Some((schema, name))) => function.schema == *schema && function.name == *name,
-                (None, None) => false,
-            };
-            if hit {
-                trusted.insert(*oid);
-            }
-        }
-        if trusted.len() == before {
-            warnings.push(
-                Finding::new(
-                    FindingKind::Trusted,
-                    format!("trusted function \"{entry}\" matches no function"),
-                )
-                .hint("Write schema.function, or extension:name for all functions of an extension."),
-            );
-        }
-    }
-    trusted
-}
-
 impl Judge<'_> {
-    /// Indexes the sources of functions by the words in them; returns the hazards found.
-    fn read_bodies(&mut self) -> HashMap<Oid, String> {
-        let mut hazards = HashMap::new();
-        for (oid, function) in &self.snapshot.functions {
-            if *oid < FIRST_NORMAL_OID || self.trusted.contains(oid) || !has_source(function) {
-                continue;
-            }
-            let Body { words, calls, operators, hazard } = scan(&function.body);
-            for (index, names) in
-                [(&mut self.words, words), (&mut self.calls, calls), (&mut self.operators, operators)]
-            {
-                for name in names {
-                    index.entry(name).or_default().push(*oid);
-                }
-            }
-            // With another string syntax the source means something else than was read.
-            let syntax =
-                function.settings.iter().any(|setting| setting.starts_with("standard_conforming_strings"));
-            let hazard = hazard.or_else(|| syntax.then(|| "changes standard_conforming_strings".to_owned()));
-            if let Some(hazard) = hazard {
-                hazards.insert(*oid, hazard);
-            }
-        }
-        for word in ["insert", "update", "delete", "merge", "truncate", "refresh", "copy"] {
-            self.writers.extend(self.words.get(word).into_iter().flatten());
-        }
-        hazards
-    }
-
-    fn roots(&mut self, hazards: &HashMap<Oid, String>, protected: &BTreeSet<Oid>) {
-        let snapshot = self.snapshot;
-        let mut functions: Vec<(&Oid, &FunctionRow)> = snapshot.functions.iter().collect();
-        functions.sort_unstable_by_key(|(oid, _)| **oid);
-        for (oid, function) in functions {
-            if let Some(reason) = root(*oid, function, hazards) {
-                self.mark(Node::Function(*oid), reason);
-            }
-        }
-        // BEGIN ATOMIC bodies have no source: a setting's name cannot be read there.
-        for reference in &snapshot.references {
-            if let (Source::Function(caller), Target::Function(callee)) = (reference.from, reference.to)
-                && callee < FIRST_NORMAL_OID
-                && let Some(callee) = snapshot.functions.get(&callee)
-                && matches!(callee.name.as_str(), "set_config" | "current_setting")
-            {
-                self.mark(Node::Function(caller), format!("calls {}", callee.name));
-            }
-            if let (Source::Function(caller), Target::Relation(relation, _)) = (reference.from, reference.to)
-                && protected.contains(&relation)
-            {
-                let relation = snapshot.relation_label(relation);
-                self.mark(Node::Function(caller), format!("reads the protected relation {relation}"));
-            }
-            if let (Source::Rule(owner), Target::Relation(relation, _)) = (reference.from, reference.to)
-                && protected.contains(&relation)
-                && relation != owner
-            {
-                let relation = snapshot.relation_label(relation);
-                self.mark(
-                    Node::Writing(owner),
-                    format!("has a rule that reads the protected relation {relation}"),
-                );
-            }
-        }
-        for relation in protected {
-            let reason = format!("names the protected relation {}", snapshot.relation_label(*relation));
-            self.mark_words(*relation, &reason, |_| true);
-        }
-        let mut views: Vec<_> = snapshot.views.iter().collect();
-        views.sort_unstable();
-        for (view, definition) in views {
-            // PostgreSQL wrote it, so it can be read.
-            if let Some(hazard) = lex(definition).ok().and_then(|tokens| setting_hazard(&tokens)) {
-                self.mark(Node::Reading(*view), hazard);
-            }
+    /// Marks what is a risk, unless somebody vouches for it.
+    pub fn mark(&mut self, node: Node, reason: String) {
+        let vouched = match node {
+            Node::Function(oid) => self.trusted.functions.contains(&oid),
+            _ => false,
+        };
+        if !vouched {
+            self.mark_in_any_case(node, reason);
         }
     }
 
-    fn mark(&mut self, node: Node, reason: String) {
-        if let Node::Function(oid) = node
-            && self.trusted.contains(&oid)
-        {
-            return;
-        }
+    /// Marks what is a risk whoever vouches for it.
+    pub fn mark_in_any_case(&mut self, node: Node, reason: String) {
         if let Entry::Vacant(place) = self.reasons.entry(node) {
             place.insert(reason);
             self.queue.push_back(node);
         }
     }
 
-    /// Marks the functions whose source holds the relation's name.
-    fn mark_words(&mut self, relation: Oid, reason: &str, wanted: impl Fn(Oid) -> bool) {
+    /// Marks the functions whose source could name the relation.
+    pub fn mark_words(&mut self, relation: Oid, reason: &str, wanted: impl Fn(Oid) -> bool) {
         let Some(row) = self.snapshot.relations.get(&relation) else { return };
-        let mut functions = self.words.get(&row.name).cloned().unwrap_or_default();
+        let mut functions = self.relations.get(&row.name).cloned().unwrap_or_default();
         functions.sort_unstable();
         for function in functions.into_iter().filter(|function| wanted(*function)) {
             self.mark(Node::Function(function), reason.to_owned());
         }
+    }
+
+    /// Marks the functions whose source could call this one.
+    fn mark_callers(&mut self, oid: Oid, reason: &str) {
+        let Some(function) = self.snapshot.functions.get(&oid) else { return };
+        let mut callers: Vec<Oid> = self
+            .calls
+            .get(&function.name)
+            .into_iter()
+            .flatten()
+            .filter(|(call, caller)| *caller != oid && self.could_call(call, function))
+            .map(|(_, caller)| *caller)
+            .collect();
+        callers.sort_unstable();
+        for caller in callers {
+            self.mark(Node::Function(caller), reason.to_owned());
+        }
+    }
+
+    /// Could the call be one of this function, by its number of arguments and its notation?
+    fn could_call(&self, call: &Call, function: &FunctionRow) -> bool {
+        let takes_rows = || {
+            function.types.iter().any(|type_oid| {
+                // Composite types, domains over them, polymorphic types and record.
+                self.snapshot.types.get(type_oid).is_none_or(|row| matches!(row.kind, 'c' | 'd' | 'p'))
+            })
+        };
+        let built_in = function.schema == "pg_catalog" && function.types.is_empty();
+        function.arguments.contains(&call.arguments) && (!call.attribute || built_in || takes_rows())
     }
 
     fn spread(&mut self) {
@@ -228,14 +183,7 @@ impl Judge<'_> {
                 self.mark(next, format!("{how} {culprit}"));
             }
             match node {
-                Node::Function(oid) => {
-                    let Some(function) = self.snapshot.functions.get(&oid) else { continue };
-                    let mut callers = self.calls.get(&function.name).cloned().unwrap_or_default();
-                    callers.sort_unstable();
-                    for caller in callers.into_iter().filter(|caller| *caller != oid) {
-                        self.mark(Node::Function(caller), format!("calls {culprit}"));
-                    }
-                }
+                Node::Function(oid) => self.mark_callers(oid, &format!("calls {culprit}")),
                 Node::Operator(oid) => {
                     let Some(name) = self.snapshot.operators.get(&oid) else { continue };
                     // A run of operator characters can hold several operators.
@@ -268,7 +216,7 @@ impl Judge<'_> {
                         writers.contains(&function)
                     });
                 }
-                Node::Type(_) => {}
+                Node::Type(_) | Node::EventTrigger(_) => {}
             }
         }
     }
@@ -277,7 +225,7 @@ impl Judge<'_> {
     fn culprit(&self, node: Node) -> String {
         let label = match node {
             Node::Function(oid) => match self.snapshot.functions.get(&oid) {
-                Some(function) => format!("function {}.{}", function.schema, function.name),
+                Some(function) => format!("function {}", written(&function.schema, &function.name)),
                 None => format!("function with oid {oid}"),
             },
             Node::Operator(oid) => {
@@ -292,9 +240,18 @@ impl Judge<'_> {
                 let kind = match view {
                     Some(RelationKind::View) => "view",
                     Some(RelationKind::MaterializedView) => "materialized view",
+                    Some(RelationKind::ForeignTable) => "foreign table",
                     _ => "relation",
                 };
-                format!("{kind} {}", self.snapshot.relation_label(oid))
+                match self.snapshot.relations.get(&oid) {
+                    Some(row) => format!("{kind} {}", written(&row.schema, &row.name)),
+                    None => format!("{kind} with oid {oid}"),
+                }
+            }
+            Node::EventTrigger(oid) => {
+                let name =
+                    self.snapshot.event_triggers.get(&oid).map_or("?", |trigger| trigger.name.as_str());
+                format!("event trigger {name}")
             }
         };
         match self.reasons.get(&node) {
@@ -320,6 +277,11 @@ impl Judge<'_> {
                 Node::Function(oid) => {
                     let Some(function) = self.snapshot.functions.get(&oid) else { continue };
                     let safe_here = function.schema != "pg_catalog";
+                    safety.overloads.entry(function.name.clone()).or_default().push(UnsafeOverload {
+                        arguments: function.arguments.clone(),
+                        culprit: culprit.clone(),
+                        pg_catalog: !safe_here,
+                    });
                     let entry = safety.functions.entry(function.name.clone()).or_insert(FunctionSafety::Safe);
                     match entry {
                         FunctionSafety::Unsafe { pg_catalog_safe, .. } => *pg_catalog_safe &= safe_here,
@@ -342,11 +304,38 @@ impl Judge<'_> {
                 Node::Writing(oid) => {
                     safety.writing.insert(oid, culprit);
                 }
+                Node::EventTrigger(oid) => {
+                    let Some(trigger) = self.snapshot.event_triggers.get(&oid) else { continue };
+                    safety.definitions.push(DefinitionRisk { culprit, tags: trigger.tags.clone() });
+                }
                 Node::Type(_) => {}
             }
         }
         self.warn_of_casts(&mut safety);
+        safety.writers = self.writing_functions();
         safety
+    }
+
+    /// Names of the functions that write, and of those that call one.
+    fn writing_functions(&self) -> HashSet<String> {
+        let mut writers = self.writers.clone();
+        let mut queue: VecDeque<Oid> = writers.iter().copied().collect();
+        while let Some(oid) = queue.pop_front() {
+            let Some(function) = self.snapshot.functions.get(&oid) else { continue };
+            let callers = self.calls.get(&function.name).into_iter().flatten();
+            let mut reached: Vec<Oid> = callers
+                .filter(|(call, _)| self.could_call(call, function))
+                .map(|(_, caller)| *caller)
+                .collect();
+            for (next, _) in self.edges.get(&Node::Function(oid)).into_iter().flatten() {
+                if let Node::Function(next) = next {
+                    reached.push(*next);
+                }
+            }
+            queue.extend(reached.into_iter().filter(|caller| writers.insert(*caller)));
+        }
+        let functions = writers.iter().filter_map(|oid| self.snapshot.functions.get(oid));
+        functions.map(|function| function.name.clone()).collect()
     }
 
     /// The words that a type goes by.
@@ -386,47 +375,11 @@ impl Judge<'_> {
                         "an implicit cast of a built-in type could reach protected data",
                     )
                     .detail(format!("It calls {culprit}."))
-                    .hint("Make it explicit, or add the function to trusted_functions if you vouch for it."),
+                    .hint(
+                        "Make it explicit, or add the function to functions in [trust] if you vouch for it.",
+                    ),
                 );
             }
         }
-    }
-}
-
-fn has_source(function: &FunctionRow) -> bool {
-    matches!(function.language.as_str(), "sql" | "plpgsql") && function.kind != 'a'
-}
-
-/// Why a function is a risk by itself.
-fn root(oid: Oid, function: &FunctionRow, hazards: &HashMap<Oid, String>) -> Option<String> {
-    if oid < FIRST_NORMAL_OID {
-        return unsafe_builtin(&function.name).map(str::to_owned);
-    }
-    // Its support functions decide.
-    if function.kind == 'a' {
-        return None;
-    }
-    if has_source(function) {
-        return hazards.get(&oid).cloned();
-    }
-    if !matches!(function.language.as_str(), "c" | "internal") {
-        return Some(format!("is written in {}", function.language));
-    }
-    let reviewed =
-        function.extension.as_deref().is_some_and(|extension| REVIEWED_EXTENSIONS.contains(&extension));
-    if function.immutable || reviewed {
-        return None;
-    }
-    Some("is compiled code and not labelled IMMUTABLE".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_reviewed_extension_is_named_once() {
-        let names: HashSet<_> = REVIEWED_EXTENSIONS.iter().collect();
-        assert_eq!(names.len(), REVIEWED_EXTENSIONS.len());
     }
 }

@@ -1,6 +1,7 @@
 //! The live schema as read from PostgreSQL's catalogs: plain rows, nothing derived.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use crate::{Oid, RelationKind};
 
@@ -24,6 +25,9 @@ pub struct Snapshot {
     /// Operators that initdb did not make, by oid.
     pub operators: HashMap<Oid, String>,
     pub references: Vec<Reference>,
+    pub event_triggers: HashMap<Oid, EventTriggerRow>,
+    pub unique_indexes: Vec<UniqueIndex>,
+    pub foreign_keys: Vec<ForeignKey>,
     pub privileges: Vec<PrivilegeRow>,
     pub roles: Vec<String>,
     pub schemas: Vec<String>,
@@ -35,8 +39,10 @@ pub struct RelationRow {
     pub oid: Oid,
     pub schema: String,
     pub name: String,
-    /// None: a sequence.
+    /// None: a sequence, or of a kind that is not known.
     pub kind: Option<RelationKind>,
+    /// A new version of PostgreSQL has kinds of relations that nobody has reviewed.
+    pub unknown_kind: bool,
     /// In attribute number order, dropped columns left out.
     pub columns: Vec<ColumnRow>,
     pub primary_key: Vec<i16>,
@@ -51,6 +57,9 @@ pub struct ColumnRow {
     pub type_oid: Oid,
     pub typmod: i32,
     pub generated: bool,
+    pub not_null: bool,
+    /// A collation other than its type's, as SQL text: `pg_catalog."C"`.
+    pub collation: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +99,9 @@ pub struct FunctionRow {
     pub body: String,
     /// Types of arguments and result.
     pub types: Vec<Oid>,
+    /// How many arguments a call can have. Aggregates and procedures take any number here: direct
+    /// arguments and OUT arguments are written in ways of their own.
+    pub arguments: RangeInclusive<u16>,
     /// `SET` clauses, `name=value`.
     pub settings: Vec<String>,
 }
@@ -114,8 +126,14 @@ pub enum Source {
     Policy(Oid),
     /// An index expression or predicate.
     Index(Oid),
+    /// A partition key or extended statistics.
+    Expression(Oid),
+    /// The operator class of an index or a partition key.
+    OperatorClass(Oid),
     /// An enabled trigger: its function or its WHEN.
     Trigger(Oid),
+    /// An enabled event trigger.
+    EventTrigger(Oid),
     /// A foreign key whose action writes this relation when the target is written.
     ForeignKey(Oid),
     /// A body, an argument's default, an aggregate's support functions.
@@ -123,7 +141,8 @@ pub enum Source {
     Operator(Oid),
     /// Input and output, a domain's constraints, operator classes.
     Type(Oid),
-    /// A cast that is applied without being written, from or to this type.
+    /// A cast that values of this type meet: one from it, or one from a built-in type to it that is
+    /// applied without being written.
     ImplicitCast(Oid),
     /// A cast to this type that must be written.
     ExplicitCast(Oid),
@@ -137,6 +156,39 @@ pub enum Target {
     Type(Oid),
     /// A column, or the relation as a whole where the number is 0.
     Relation(Oid, i16),
+}
+
+/// An enabled event trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTriggerRow {
+    pub name: String,
+    /// Command tags that fire it; empty: all do.
+    pub tags: Vec<String>,
+}
+
+/// A foreign key with an action other than none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The relation that refers, and its columns.
+    pub from: (Oid, Vec<i16>),
+    /// The relation that is referred to, and its columns.
+    pub to: (Oid, Vec<i16>),
+    /// `pg_constraint.confdeltype`: c, n, d; others do nothing.
+    pub on_delete: char,
+    pub on_update: char,
+}
+
+/// A unique index that is not only partial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueIndex {
+    pub relation: Oid,
+    pub name: String,
+    /// The attribute numbers of its keys, those in expressions included.
+    pub columns: Vec<i16>,
+    /// None of its keys is an expression.
+    pub plain: bool,
+    /// NULLS NOT DISTINCT
+    pub nulls_collide: bool,
 }
 
 /// Columns of a relation that a role may not read although it may read others.

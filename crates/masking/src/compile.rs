@@ -3,15 +3,15 @@
 use crate::literal::{self, quote, text_limit};
 use crate::mask::HOLE;
 use crate::method::MIN_HIDDEN;
-use crate::{BaseType, Mask, MaskError, Method, Partial, SqlType, keyed, oid};
+use crate::{BaseType, Mask, MaskError, Method, Partial, SqlType, keyed, oid, random};
 
 /// Makes the mask for a column of `column_type`. `domain` is the key domain (the label's
 /// category): equal values in one domain get equal tokens. `nulls_show` says whether NULL comes
 /// out as NULL ([`Method::shows_nulls`] where the label does not say); where it does not, NULL
 /// looks like any other value.
 ///
-/// An array is masked whole by `redact`, `null` and `constant`, and element by element by the
-/// others, which makes it one-dimensional and shows its length.
+/// An array is masked whole by `redact`, `null`, `constant` and `random` (one element), and element
+/// by element by the others, which makes it one-dimensional and shows its length.
 ///
 /// # Errors
 /// Where the method does not fit the type; the hint says what does. Whether a domain's CHECK
@@ -40,6 +40,11 @@ pub fn compile(
         Method::Constant(value) => {
             literal::check(value, column_type).map_err(error)?;
             unless_null(&column, &constant(value, column_type), nulls_show)
+        }
+        Method::Random => {
+            let value = random::expression(column_type).map_err(error)?;
+            let value = if column_type.array { format!("ARRAY[{value}]") } else { value };
+            unless_null(&column, &value, nulls_show)
         }
         _ if column_type.array => {
             let element =
@@ -78,9 +83,12 @@ fn element(
         Method::Email => email(&text, limit)?,
         Method::Phone => phone(&text, limit)?,
         Method::Card => card(&text, limit)?,
-        Method::Redact | Method::Null | Method::Constant(_) | Method::Hash | Method::Token => {
-            return Err("It masks arrays whole.".into());
-        }
+        Method::Redact
+        | Method::Null
+        | Method::Constant(_)
+        | Method::Hash
+        | Method::Token
+        | Method::Random => return Err("It masks arrays whole.".into()),
     };
     // A condition on NULL is not true, so NULL falls through to the hidden form by itself.
     let null = if nulls_show { format!("WHEN {value} IS NULL THEN NULL ") } else { String::new() };

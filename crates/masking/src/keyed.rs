@@ -139,13 +139,13 @@ fn digest(form: Form, value: &str, domain: &str, nulls_show: bool) -> String {
     format!("pg_catalog.sha256(pg_catalog.byteacat({outer}, pg_catalog.sha256({inner})))")
 }
 
-fn hex(bytes: &str) -> String {
+pub(crate) fn hex(bytes: &str) -> String {
     format!("pg_catalog.encode({bytes}, 'hex')")
 }
 
 /// The first `bits` of a digest as a number that is not negative: a bit string of that many bits,
 /// made of more (an explicit cast cuts it), has a zero where the sign would be.
-fn number(digest: &str, bits: u32, integer: &str) -> String {
+pub(crate) fn number(digest: &str, bits: u32, integer: &str) -> String {
     let hex = format!("pg_catalog.\"left\"({}, 16)", hex(digest));
     format!(
         "CAST(CAST(pg_catalog.textcat('x', {hex}) AS pg_catalog.\"bit\"({bits})) AS pg_catalog.{integer})"

@@ -19,6 +19,7 @@ pub mod keyed;
 pub mod literal;
 pub mod mask;
 pub mod method;
+mod random;
 pub mod sql_type;
 
 pub use compile::compile;

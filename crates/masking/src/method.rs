@@ -31,6 +31,9 @@ pub enum Method {
     /// A keyed digest made for people and joins: `tok_` and 16 hexadecimal digits whatever the
     /// column's length; on other types than text as [`Method::Hash`].
     Token,
+    /// A value that has nothing to do with the original, drawn anew for every row of every
+    /// statement: neither equality nor frequency says anything.
+    Random,
 }
 
 /// What [`Method::Partial`] shows.
@@ -114,8 +117,8 @@ impl TryFrom<RawPartial> for Partial {
 
 impl Method {
     /// Every name that a label may use, the ones with arguments last.
-    pub const NAMES: [&'static str; 9] =
-        ["redact", "null", "email", "phone", "card", "hash", "token", "constant", "partial"];
+    pub const NAMES: [&'static str; 10] =
+        ["redact", "null", "email", "phone", "card", "hash", "token", "random", "constant", "partial"];
 
     /// The method's name, as in a label.
     pub fn name(&self) -> &'static str {
@@ -129,13 +132,14 @@ impl Method {
             Self::Card => "card",
             Self::Hash => "hash",
             Self::Token => "token",
+            Self::Random => "random",
         }
     }
 
     /// Does NULL show as NULL where the label does not say? Whether there is a value is a bit of
     /// information, and a constant mask would otherwise give none at all.
     pub fn shows_nulls(&self) -> bool {
-        !matches!(self, Self::Redact | Self::Null | Self::Constant(_))
+        !matches!(self, Self::Redact | Self::Null | Self::Constant(_) | Self::Random)
     }
 
     /// Does the mask read the key ([`crate::KEY_SETTING`])?
@@ -152,6 +156,7 @@ impl Method {
             "card" => Self::Card,
             "hash" => Self::Hash,
             "token" => Self::Token,
+            "random" => Self::Random,
             _ => return None,
         })
     }

@@ -101,6 +101,7 @@ fn methods() -> Vec<Method> {
         "\"card\"",
         "\"hash\"",
         "\"token\"",
+        "\"random\"",
     ]
     .map(method)
     .into()
@@ -108,39 +109,39 @@ fn methods() -> Vec<Method> {
 
 /// One column for each of [`methods`], in that order: x where it fits.
 const FITS: &str = "
-pg_catalog.text            xxxxxxxxx
-character varying(64)      xxxxxxxxx
-character varying(20)      xxxxxxxxx
-character varying(15)      xxxxxx.x.
-character varying(7)       xxxx.x...
-character varying(1)       xx.......
-public.citext              xxxxxxxxx
-pg_catalog.int2            xx.....x.
-pg_catalog.int4            xx.....xx
-pg_catalog.int8            xx.....xx
-pg_catalog.\"numeric\"       xx.....xx
-numeric(12,2)              xx.....xx
-numeric(6,2)               xx.....x.
-numeric(3,3)               xx.......
-numeric(2,-1)              xx.......
-pg_catalog.float8          xx.......
-pg_catalog.money           xx.......
-pg_catalog.bool            xx.......
-pg_catalog.date            xx.......
-pg_catalog.timestamp       xx.......
-pg_catalog.timestamptz     xx.......
-pg_catalog.uuid            xx.....xx
-pg_catalog.inet            xx.......
-pg_catalog.cidr            xx.......
-pg_catalog.bytea           xx.....xx
-pg_catalog.json            xx.......
-pg_catalog.jsonb           xx.......
-public.mood                xx.......
-pg_catalog.\"interval\"      .x.......
-pg_catalog.text[]          xxxxxxxxx
-pg_catalog.int8[]          xx.....xx
-pg_catalog.date[]          xx.......
-public.mood[]              xx.......
+pg_catalog.text            xxxxxxxxxx
+character varying(64)      xxxxxxxxxx
+character varying(20)      xxxxxxxxxx
+character varying(15)      xxxxxx.x.x
+character varying(7)       xxxx.x...x
+character varying(1)       xx.......x
+public.citext              xxxxxxxxxx
+pg_catalog.int2            xx.....x.x
+pg_catalog.int4            xx.....xxx
+pg_catalog.int8            xx.....xxx
+pg_catalog.\"numeric\"       xx.....xxx
+numeric(12,2)              xx.....xxx
+numeric(6,2)               xx.....x.x
+numeric(3,3)               xx.......x
+numeric(2,-1)              xx.......x
+pg_catalog.float8          xx.......x
+pg_catalog.money           xx.......x
+pg_catalog.bool            xx.......x
+pg_catalog.date            xx.......x
+pg_catalog.timestamp       xx.......x
+pg_catalog.timestamptz     xx.......x
+pg_catalog.uuid            xx.....xxx
+pg_catalog.inet            xx.......x
+pg_catalog.cidr            xx.......x
+pg_catalog.bytea           xx.....xxx
+pg_catalog.json            xx.......x
+pg_catalog.jsonb           xx.......x
+public.mood                xx.......x
+pg_catalog.\"interval\"      .x........
+pg_catalog.text[]          xxxxxxxxxx
+pg_catalog.int8[]          xx.....xxx
+pg_catalog.date[]          xx.......x
+public.mood[]              xx........
 ";
 
 #[test]
@@ -256,6 +257,7 @@ fn nothing_in_a_mask_is_resolved_along_the_search_path_or_through_an_operator() 
             for (domain, nulls_show) in [("contact", true), ("it's \\ a 'domain", false)] {
                 let Ok(mask) = compile(&method, &column, domain, nulls_show) else { continue };
                 let sql = mask.render("HOLE").replace(&format!("AS {})", column.sql), "AS TYPE)");
+                let sql = sql.replace(&format!("AS {}[])", column.sql), "AS TYPE)");
                 let sql = without_literals(&sql);
                 assert!(!sql.contains(|c: char| "=<>+-*/|&%~!@#^?:;$\0".contains(c)), "{sql}");
                 assert!(!sql.contains("CASE HOLE") && !sql.contains("DISTINCT"), "{sql}");
@@ -284,11 +286,14 @@ fn the_column_is_named_in_holes_only() {
         for method in methods() {
             let Ok(mask) = compile(&method, &column, "contact", true) else { continue };
             let holes = mask.pieces.len() - 1;
+            // A random value depends on NULL at most.
             let shows = !matches!(method, Method::Null);
             assert_eq!(holes > 0, shows, "{method:?} on {}", column.sql);
             assert_eq!(mask.render("r.\"odd \0 name\"").matches("odd \0 name").count(), holes);
         }
     }
+    let random = compile(&Method::Random, &text(), "contact", false).expect("text");
+    assert_eq!(random.pieces.len(), 1, "nothing of the column goes into it");
     let domain = compile(&Method::Hash, &text(), "a\0b", true);
     assert!(domain.is_err(), "a category cannot forge a hole");
 }
@@ -303,6 +308,7 @@ fn a_label_and_its_method_are_two_forms_of_one_thing() {
         "\"card\"",
         "\"hash\"",
         "\"token\"",
+        "\"random\"",
         "{ constant = \"x\" }",
         "{ partial = { first = 1 } }",
         "{ partial = { last = 4, fill = \"•\", width = 9 } }",

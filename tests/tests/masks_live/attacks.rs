@@ -18,7 +18,9 @@ const HIJACK: &str = r#"
                  FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f'
                    AND p.proname IN ('left', 'right', 'textcat', 'byteacat', 'char_length', 'repeat', 'int4ge',
                        'int4mi', 'int8mod', 'textlike', 'textnlike', 'ascii', 'translate', 'texteq', 'lower',
-                       'convert_to', 'encode', 'sha256', 'current_setting', 'int8send', 'uuid_send', 'trim_scale')
+                       'convert_to', 'encode', 'sha256', 'current_setting', 'int8send', 'uuid_send', 'trim_scale',
+                       'gen_random_uuid', 'to_timestamp', 'timezone', 'inetpl', 'date_pli', 'int4eq', 'int4mod', 'int4pl',
+                       'numeric_mul')
         LOOP
             EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', f.proname, f.args, f.result,
                            $$ BEGIN RAISE EXCEPTION 'hijacked'; END $$);
@@ -62,7 +64,11 @@ async fn a_search_path_full_of_look_alikes_changes_nothing() {
         client.simple_query("SELECT \"left\"('abc'::pg_catalog.text, 1)").await.expect_err("unqualified");
     assert!(format!("{caught:?}").contains("hijacked"), "the look-alikes work: {caught:?}");
     for (name, column, mask, result) in before {
-        assert_eq!(masked(client, &name, &column, &mask).await, result, "{} {mask}", column.sql);
+        let after = masked(client, &name, &column, &mask).await;
+        // It runs; what it draws is never the same.
+        if !mask.contains("gen_random_uuid") {
+            assert_eq!(after, result, "{} {mask}", column.sql);
+        }
     }
 }
 

@@ -166,6 +166,7 @@ pub(crate) fn methods() -> Vec<Method> {
         r#""card""#,
         r#""hash""#,
         r#""token""#,
+        r#""random""#,
     ]
     .into_iter()
     .map(method)

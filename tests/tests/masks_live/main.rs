@@ -3,6 +3,7 @@
 mod attacks;
 mod constants;
 mod kinds;
+mod random;
 mod server;
 mod tokens;
 mod values;

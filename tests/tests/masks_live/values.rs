@@ -89,6 +89,9 @@ async fn every_mask_has_its_columns_type_and_lets_no_value_through() {
                 let scoped = format!("CASE WHEN r.id OPERATOR(pg_catalog.=) 0 THEN r.c ELSE {mask} END");
                 for (id, (raw, shown)) in masked(client, &table_name, &column, &scoped).await {
                     let expected = if id == 0 { &raw } else { &result[&id].1 };
+                    if id != 0 && method == Method::Random {
+                        continue;
+                    }
                     assert_eq!(shown, *expected, "{what}: row {id} of a row-scoped grant");
                 }
             }
@@ -124,10 +127,12 @@ fn check_values(
         let (raw, shown) =
             if padded { (raw.trim_end_matches(' '), shown.trim_end_matches(' ')) } else { (*raw, *shown) };
         let fill = matches!(method, Method::Partial(partial) if raw.chars().all(|c| c == partial.fill));
-        if !raw.is_empty() && !method.is_keyed() && raw != "{}" && !fill {
+        let digest = method.is_keyed() || *method == Method::Random;
+        if !raw.is_empty() && !digest && raw != "{}" && !fill {
             assert!(!shown.contains(raw), "{what}: {raw:?} shows in {shown:?}");
         }
-        if method.is_keyed() && raw.chars().count() >= 4 {
+        let labels = column.base == BaseType::Enum || column.base == BaseType::Boolean;
+        if digest && raw.chars().count() >= 4 && !labels {
             assert!(!shown.contains(raw), "{what}: {raw:?} shows in {shown:?}");
         }
         if plain_text && let Some(expected) = expected_text(method, raw, limit) {
