@@ -75,6 +75,7 @@ impl Live {
         let request = Arc::new(request);
         self.0.saving.commit(now, &[Change::Request(request.clone())], vec![undo])?;
         write(&self.0.requests).pending.insert(request.id, request.clone());
+        self.0.decide_columns();
         self.0.announce(Event::Requested { request: request.clone() });
         Ok(request)
     }
@@ -104,8 +105,10 @@ impl Live {
         ];
         let give = [Change::Grant(grant.clone()), Change::Request(request.clone())];
         self.0.saving.commit(now, &give, undo)?;
-        write(&self.0.requests).decide(request.clone(), self.0.settings.history);
+        // In one of the two lists at any moment: what it decides by must not be forgotten in between.
         self.0.start(grant.clone());
+        write(&self.0.requests).decide(request.clone(), self.0.settings.history);
+        self.0.decide_columns();
         self.0.announce(Event::Decided { request: request.clone() });
         self.0.announce(Event::Started { grant: grant.clone() });
         Ok(Approved { request, grant })
@@ -130,6 +133,7 @@ impl Live {
         });
         self.0.saving.commit(now, &[Change::Request(request.clone())], vec![Change::Request(pending)])?;
         write(&self.0.requests).decide(request.clone(), self.0.settings.history);
+        self.0.decide_columns();
         self.0.announce(Event::Decided { request: request.clone() });
         Ok(request)
     }

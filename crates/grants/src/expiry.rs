@@ -83,6 +83,7 @@ impl Inner {
             }
             self.announce(Event::CutOff { grant });
         }
+        self.decide_columns();
         // Last, so that nobody passes by before all of it has happened.
         self.timers.set_next(&due);
         drop(due);
@@ -107,6 +108,7 @@ impl Inner {
         self.table.withhold(&live.grant);
         self.table.changed(&HashSet::from([&live.grant.who]));
         let grant = self.bury(live);
+        self.decide_columns();
         self.saving.later(Change::Grant(grant.clone()));
         self.announce(Event::Ended { grant: grant.clone(), why });
         self.announce(Event::CutOff { grant });
@@ -231,6 +233,7 @@ impl Live {
         let numbers = {
             let last = lock(&self.0.deciding);
             self.0.lapse_due();
+            self.0.decide_columns();
             last.grant + last.request
         };
         self.0.trim(numbers)?;

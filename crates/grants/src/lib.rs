@@ -21,6 +21,7 @@
 pub mod ask;
 pub mod clock;
 mod decide;
+mod deciding;
 mod duration;
 mod error;
 mod expiry;

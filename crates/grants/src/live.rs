@@ -124,6 +124,7 @@ impl Live {
                 requests.pending.insert(request.id, request);
             }
         }
+        inner.decide_columns();
         // One commit: shifted windows and the time that they are now relative to.
         inner.saving.save_time(now)?;
         Ok(Live(Arc::new(inner)))

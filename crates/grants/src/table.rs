@@ -15,6 +15,7 @@ use pgwarrant_catalog::Catalogue;
 use pgwarrant_sql::Access;
 
 use crate::clock::MonotonicMs;
+use crate::deciding::Deciding;
 use crate::saving::lock;
 use crate::spend::{Counter, Shown};
 use crate::{End, Grant, GrantId, GrantState, Principal, Who};
@@ -126,10 +127,14 @@ pub(crate) struct Table {
     /// Open grants only.
     holders: DashMap<Who, BTreeMap<GrantId, Arc<LiveGrant>>>,
     seats: DashMap<Principal, Arc<Seat>>,
-    /// What a set of grants amounts to in a database under a catalogue. Scopes never change and
-    /// numbers are never reused, so an entry is right for ever.
-    bound: DashMap<(String, u64, Vec<GrantId>), Arc<Access>>,
+    /// What a set of grants amounts to in a database under a catalogue and a set of columns that
+    /// decide. Scopes never change and numbers are never reused, so an entry is right for ever.
+    bound: DashMap<(String, u64, u64, Vec<GrantId>), Arc<Access>>,
     nothing: Arc<Access>,
+    /// With a number that no other set has had.
+    deciding: ArcSwap<(u64, Deciding)>,
+    /// Sets are made one after the other, so that none is put in the place of a newer one.
+    making: Mutex<()>,
     versions: AtomicU64,
 }
 
@@ -141,6 +146,8 @@ impl Table {
             seats: DashMap::new(),
             bound: DashMap::new(),
             nothing: Arc::default(),
+            deciding: ArcSwap::default(),
+            making: Mutex::default(),
             versions: AtomicU64::new(1),
         }
     }
@@ -187,6 +194,19 @@ impl Table {
             if holders.iter().any(|who| who.includes(&seat.principal)) {
                 seat.version.store(self.next_version(), Ordering::Release);
             }
+        }
+    }
+
+    /// Puts the columns that decide in place; everybody's version moves if they are others than before.
+    pub(crate) fn set_deciding(&self, make: impl FnOnce(&dyn Fn() -> Vec<Arc<LiveGrant>>) -> Deciding) {
+        let _making = lock(&self.making);
+        let deciding = make(&|| self.all());
+        if self.deciding.load().1 == deciding {
+            return;
+        }
+        self.deciding.store(Arc::new((self.next_version(), deciding)));
+        for seat in self.seats.iter() {
+            seat.version.store(self.next_version(), Ordering::Release);
         }
     }
 
@@ -257,10 +277,15 @@ impl Table {
                 held.extend(open.map(|(id, live)| (*id, live.clone())));
             }
         }
-        if held.is_empty() {
+        let all = self.deciding.load();
+        let (set, deciding) = match all.1.get(database) {
+            Some(deciding) => (all.0, deciding.clone()),
+            None => (0, Arc::default()),
+        };
+        if held.is_empty() && deciding.is_empty() {
             return self.nothing.clone();
         }
-        let key = (database.to_owned(), catalogue.version, held.keys().copied().collect());
+        let key = (database.to_owned(), catalogue.version, set, held.keys().copied().collect());
         if let Some(known) = self.bound.get(&key) {
             return known.value().clone();
         }
@@ -268,7 +293,7 @@ impl Table {
             self.bound.clear();
         }
         let scopes = held.iter().flat_map(|(id, live)| live.grant.scope.bind(*id, catalogue)).collect();
-        let access = || Arc::new(Access { version: self.next_version(), scopes });
+        let access = || Arc::new(Access { version: self.next_version(), scopes, deciding });
         self.bound.entry(key).or_insert_with(access).value().clone()
     }
 }

@@ -98,6 +98,7 @@ fn from_finding(file: &str, config: &Config, database: &config::Database, findin
         | FindingKind::Trusted
         | FindingKind::Risk
         | FindingKind::Unlabelled
+        | FindingKind::Unrestorable
         | FindingKind::Upstream => "warning",
     };
     let label = finding.label.and_then(|index| config.labels.get(index));

@@ -66,6 +66,7 @@ pub fn proxy(config: &Config) -> Result<settings::Settings, Failure> {
         groups: groups(config),
         labels: labels(config),
         trusted_functions: config.trust.functions.clone(),
+        trusted_channels: config.trust.channels.clone(),
         mask_key: settings::Secret::new(key.expose()),
         notices: config.notices.masked,
         limits: limits(&config.limits),
@@ -155,6 +156,11 @@ fn limits(limits: &config::Limits) -> settings::Limits {
         },
         names: limits.names,
         cache: limits.statement_cache,
+        probes: pgwarrant_proxy::probing::Limit {
+            values: limits.probes,
+            window: limits.probe_window,
+            refuse: limits.refuse_probes,
+        },
         ..settings::Limits::default()
     }
 }

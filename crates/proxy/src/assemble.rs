@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pgwarrant_sql::{ConsoleCall, PositionMap, Refusal, Verdict};
+use pgwarrant_sql::{ConsoleCall, PositionMap, Reason, Refusal, Verdict};
 
 use crate::cache::Analysed;
 use crate::refuse::Nonce;
@@ -17,7 +17,11 @@ pub struct Refused {
 impl Refused {
     /// What is sent in place of the statement.
     pub fn text(&self) -> String {
-        if self.refusal.sqlstate == "42601" { self.nonce.no_statement() } else { self.nonce.statement() }
+        match self.refusal.sqlstate {
+            // What PostgreSQL finds before it asks whether the transaction has failed.
+            "42601" | "08P01" | "22021" | "57014" => self.nonce.no_statement(),
+            _ => self.nonce.statement(),
+        }
     }
 }
 
@@ -34,6 +38,7 @@ pub struct Assembled {
 #[derive(Debug)]
 struct Part {
     sent: Range<usize>,
+    bytes: Range<usize>,
     user: usize,
     /// None: sent as written.
     map: Option<PositionMap>,
@@ -45,9 +50,9 @@ impl Assembled {
         Self { text: refused.text(), refused: vec![Some(refused)], parts: Vec::new() }
     }
 
-    /// Was anything replaced?
-    pub fn is_changed(&self) -> bool {
-        self.parts.iter().any(|part| part.map.is_some()) || self.refused.iter().any(Option::is_some)
+    /// Where the statement of this index is in the text: bytes, characters.
+    pub fn part(&self, index: usize) -> Option<(Range<usize>, Range<usize>)> {
+        self.parts.get(index).map(|part| (part.bytes.clone(), part.sent.clone()))
     }
 
     /// Maps field P of an error (characters counted from 1) to the user's text.
@@ -109,17 +114,64 @@ pub fn assemble(
             }
         };
         let refusal = refusal.map(|refusal| Refused { nonce: Nonce::new(), refusal });
-        let replacement = match &refusal {
-            Some(refused) => Some(refused.text()),
-            None => replacement,
+        let (replacement, map) = match &refusal {
+            Some(refused) => match unknown_form(refused, analysed, index, characters.user) {
+                Some((unanalysable, map)) => (Some(unanalysable), Some(map)),
+                None => (Some(refused.text()), None),
+            },
+            None => (replacement, map),
         };
         let out = replacement.as_deref().unwrap_or(own);
+        let bytes = sent.len()..sent.len() + out.len();
         sent.push_str(out);
-        parts.push(characters.statement(own, out, map));
+        parts.push(characters.statement(own, out, bytes, map));
         refused.push(refusal);
     }
     sent.push_str(text.get(upto..).unwrap_or_default());
     Assembled { text: sent, refused, parts }
+}
+
+/// What is sent in place of a statement that our parser does not know: PostgreSQL says whether it is
+/// one.
+fn unknown_form(
+    refused: &Refused,
+    analysed: &Analysed,
+    index: usize,
+    before: usize,
+) -> Option<(String, PositionMap)> {
+    if refused.refusal.reason != Reason::UnknownForm {
+        return None;
+    }
+    let own = analysed.text.get(analysed.statement_bytes(index))?;
+    let tokens = analysed.statement_tokens(index);
+    let (text, mut map) =
+        pgwarrant_sql::splice::unanalysable(own, tokens, &analysed.text, &refused.nonce.name())?;
+    // It counts in the statement; so many characters stand before that.
+    for (_, user, _) in &mut map.runs {
+        *user += before;
+    }
+    Some((text, map))
+}
+
+/// One statement of a message by itself, of which the analysis has said that it may be sent, and
+/// which uses nothing of the schema `pgwarrant`.
+pub fn assemble_one(analysed: &Analysed, index: usize) -> Assembled {
+    let text: &str = &analysed.text;
+    let own = text.get(analysed.statement_bytes(index)).unwrap_or_default();
+    let statement = analysed.statements().get(index);
+    let sent = match statement.map(|statement| (&statement.verdict, statement.tokens.clone())) {
+        Some((Verdict::Spliced(splices), tokens)) => {
+            let console = &mut |call: &ConsoleCall| Ok(crate::console::empty(call));
+            pgwarrant_sql::splice::apply(text, &analysed.tokens, tokens, splices, console)
+                .map(|(spliced, _)| spliced)
+        }
+        Some((Verdict::Refused(refusal), _)) => Err(refusal.clone()),
+        Some((Verdict::AsWritten, _)) | None => Ok(own.to_owned()),
+    };
+    match sent {
+        Ok(text) => Assembled { text, refused: vec![None], parts: Vec::new() },
+        Err(refusal) => Assembled::refused(Refused { nonce: Nonce::new(), refusal }),
+    }
 }
 
 /// Counts characters of both texts.
@@ -136,9 +188,9 @@ impl Characters {
         self.sent += count;
     }
 
-    fn statement(&mut self, own: &str, out: &str, map: Option<PositionMap>) -> Part {
+    fn statement(&mut self, own: &str, out: &str, bytes: Range<usize>, map: Option<PositionMap>) -> Part {
         let length = out.chars().count();
-        let part = Part { sent: self.sent..self.sent + length, user: self.user, map };
+        let part = Part { sent: self.sent..self.sent + length, bytes, user: self.user, map };
         self.sent += length;
         self.user += own.chars().count();
         part

@@ -144,6 +144,10 @@ impl Session {
             record.masked = names(&touched.masked);
             record.raw = names(&touched.raw);
             record.grants.clone_from(&touched.grants);
+            if !touched.written.is_empty() {
+                let written: Vec<String> = names(&touched.written);
+                record.note = Some(format!("writes {}", written.join(", ")));
+            }
             self.add_purpose(&mut record);
         }
         record
@@ -209,6 +213,24 @@ impl Session {
         let mut record = self.outcome(run, Decision::CutOff);
         let message = format!("grant {} {} while the statement was running", cut.grant, cut.why);
         record.error = Some(RecordedError { sqlstate: "42501".to_owned(), message });
+        self.trail.push(record);
+    }
+
+    /// A user has compared more values with masked columns than is ordinary.
+    pub fn record_probing(&mut self, columns: &[pgwarrant_catalog::ColumnId]) {
+        let limit = self.shared.probes.limit();
+        let names: Vec<String> =
+            columns.iter().map(|column| guard::full_name(&self.basis.catalogue, *column)).collect();
+        let with = if names.is_empty() { "keys that it may not see".to_owned() } else { names.join(", ") };
+        let what = format!(
+            "probing: more than {} different values tried on {with} within {} min",
+            limit.values,
+            limit.window.as_secs().div_ceil(60)
+        );
+        tracing::warn!(session = self.identity.session, user = %self.identity.user, what, "incident");
+        let mut record = record(&self.identity, Kind::Incident, Decision::Incident);
+        record.masked = names;
+        record.note = Some(what);
         self.trail.push(record);
     }
 

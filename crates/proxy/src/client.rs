@@ -1,6 +1,7 @@
 //! Messages from the client.
 
 use pgwarrant_sql::Reason;
+use pgwarrant_wire::error::Violation;
 use pgwarrant_wire::frame::{self, Frame};
 use pgwarrant_wire::frontend::{self, Message, tag};
 
@@ -48,22 +49,30 @@ impl Session {
         let Some(frame) = input.get(..header.len) else { return Ok(Step::Incomplete) };
         let message = match frontend::parse(header.tag, header.body(frame)) {
             Ok(message) => message,
-            Err(violation) if header.tag == tag::QUERY && violation.sqlstate == "22021" => {
-                return match self.ledger.skipping() {
-                    true => Ok(Step::Consumed(frame.len())),
-                    false => self.refuse_query("", not_utf8(violation), frame.len()),
-                };
-            }
-            // In the extended protocol it is an error too, up to the next Sync.
-            Err(violation) if violation.sqlstate == "22021" && is_extended(header.tag) => {
-                return match self.ledger.skipping() {
-                    true => Ok(Step::Consumed(frame.len())),
-                    false => self.refuse_message(not_utf8(violation), frame.len()),
-                };
-            }
-            Err(violation) => return Err(Fatal::from(violation).into()),
+            Err(violation) => return self.malformed(header.tag, violation, frame.len()),
         };
         self.handle(message, frame)
+    }
+
+    /// A message of the right length whose content cannot be read: an error, as in PostgreSQL, after
+    /// which the session goes on, in the extended protocol at the next Sync.
+    fn malformed(&mut self, tag: u8, violation: Violation, length: usize) -> Result<Step, End> {
+        if self.ledger.copying() {
+            return Err(Fatal::from(violation).into());
+        }
+        let skipping = self.ledger.skipping();
+        match tag {
+            tag::TERMINATE => Err(End::Client),
+            tag::QUERY | tag::FUNCTION_CALL if skipping => Ok(Step::Consumed(length)),
+            tag::QUERY | tag::FUNCTION_CALL => self.refuse_query("", unreadable(violation), length),
+            // It is no Sync, so it may not end a pipeline that has failed.
+            tag::SYNC if !skipping => self.refuse_query("", unreadable(violation), length),
+            _ if is_extended(tag) && skipping => Ok(Step::Consumed(length)),
+            _ if is_extended(tag) => self.refuse_message(unreadable(violation), length),
+            // What is left over from a COPY that has failed.
+            tag::COPY_DONE | tag::COPY_FAIL if self.ledger.is_empty() => Ok(Step::Consumed(length)),
+            _ => Err(Fatal::from(violation).into()),
+        }
     }
 
     fn handle(&mut self, message: Message<'_>, frame: &[u8]) -> Result<Step, End> {
@@ -73,6 +82,10 @@ impl Session {
             return Ok(Step::Consumed(frame.len()));
         }
         match message {
+            Message::Query(_) if self.front.cancelled => self.refuse_query("", cancelled(), frame.len()),
+            Message::Parse(_) | Message::Bind(_) | Message::Execute(_) if self.front.cancelled => {
+                self.refuse_message(cancelled(), frame.len())
+            }
             Message::Query(text) => self.query(text, frame.len()),
             Message::Parse(parse) => self.parse(&parse, frame.len()),
             Message::Bind(bind) => self.bind(&bind, frame),
@@ -144,11 +157,19 @@ impl Session {
 }
 
 fn is_extended(message: u8) -> bool {
-    matches!(message, tag::PARSE | tag::BIND | tag::DESCRIBE | tag::EXECUTE | tag::CLOSE)
+    matches!(message, tag::PARSE | tag::BIND | tag::DESCRIBE | tag::EXECUTE | tag::CLOSE | tag::FLUSH)
 }
 
-fn not_utf8(violation: pgwarrant_wire::error::Violation) -> pgwarrant_sql::Refusal {
-    refuse::refusal(Reason::Lexical, violation.sqlstate, violation.message, None, Some("Send text in UTF-8."))
+fn unreadable(violation: Violation) -> pgwarrant_sql::Refusal {
+    let hint = match violation.sqlstate {
+        "22021" => "Send text in UTF-8.",
+        _ => "Have the driver's developers look at what it sends.",
+    };
+    refuse::refusal(Reason::Lexical, violation.sqlstate, violation.message, None, Some(hint))
+}
+
+fn cancelled() -> pgwarrant_sql::Refusal {
+    refuse::refusal(Reason::Unresolved, "57014", "canceling statement due to user request", None, None)
 }
 
 fn function_call() -> pgwarrant_sql::Refusal {
@@ -157,7 +178,7 @@ fn function_call() -> pgwarrant_sql::Refusal {
         "42501",
         "the function call protocol is not available through pgwarrant",
         None,
-        Some("Call the function in a SELECT."),
+        Some("Call the function in a SELECT; let pg_dump leave large objects out with --no-blobs."),
     )
 }
 
@@ -167,8 +188,8 @@ impl From<pgwarrant_wire::frame::FrameError> for Fatal {
     }
 }
 
-impl From<pgwarrant_wire::error::Violation> for Fatal {
-    fn from(error: pgwarrant_wire::error::Violation) -> Self {
+impl From<Violation> for Fatal {
+    fn from(error: Violation) -> Self {
         Self::from(pgwarrant_wire::error::ClientError::report(&error))
     }
 }

@@ -75,7 +75,7 @@ impl Session {
         }
         let failed = self.state.status == b'E';
         let console = self.console();
-        Some(self.wait(Box::pin(async move {
+        Some(self.wait_to_the_end(Box::pin(async move {
             let mut answers = VecDeque::with_capacity(steps.len());
             for (call, todo) in steps {
                 let answer = match todo {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::diagnostics;
 use crate::error::{End, Fatal};
 use crate::replies::{current, only_reads};
-use crate::session::Session;
+use crate::session::{Hold, Session};
 use crate::work::{Cut, Run};
 
 /// CancelRequests of one session that may wait at once.
@@ -98,6 +98,12 @@ impl Session {
     /// the client sends from now on.
     pub fn cancel_for_client(&mut self, arrived: oneshot::Sender<()>) {
         if self.ledger.is_empty() {
+            // Nothing of it has been sent yet; if it waited for the schema, that is still due.
+            if matches!(self.hold, Hold::Wait { idle: true, .. }) {
+                self.hold = Hold::Nothing;
+                self.front.cancelled = true;
+                self.refresh_due = true;
+            }
             return;
         }
         self.start_cancel();

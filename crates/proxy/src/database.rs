@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use pgwarrant_catalog::{
-    BindOptions, CHANGE_PROBE, Catalogue, Finding, Label, SESSION_SETUP, Snapshot, bind, queries,
+    BindOptions, CHANGE_POLL, CHANGE_PROBE, Catalogue, Finding, Label, SESSION_SETUP, Snapshot, bind, queries,
 };
 use pgwarrant_wire::stream::Stream;
 use tokio::sync::{Notify, watch};
@@ -62,6 +62,15 @@ pub struct Loader {
     seen: Option<Rows>,
 }
 
+/// How closely the schema is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// For a change of some seconds ago, which costs next to nothing where there was none.
+    Glance,
+    /// For any change that was made before.
+    Exact,
+}
+
 struct Line {
     stream: Stream,
     input: BytesMut,
@@ -102,7 +111,7 @@ impl Database {
             looked: AtomicU64::new(0),
         });
         let mut loader = Loader { database: database.clone(), line: None, seen: None };
-        loader.look().await.map_err(|error| Error::Catalogue {
+        loader.look(Depth::Exact).await.map_err(|error| Error::Catalogue {
             database: database.settings.name.clone(),
             problem: error.to_string(),
         })?;
@@ -144,18 +153,20 @@ impl Loader {
         let mut failures = 0u32;
         loop {
             let pause = database.settings.poll * 2u32.saturating_pow(failures.min(4));
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = database.wake.notified() => {}
-            }
+            let depth = tokio::select! {
+                () = tokio::time::sleep(pause) => Depth::Glance,
+                () = database.wake.notified() => Depth::Exact,
+            };
             let asked = database.asked.load(Ordering::Acquire);
-            match self.look().await {
+            match self.look(depth).await {
                 Ok(()) => {
                     if failures > 0 {
                         tracing::info!(database = database.settings.name, "the schema can be read again");
                     }
                     failures = 0;
-                    database.done.send_replace(asked);
+                    if depth == Depth::Exact {
+                        database.done.send_replace(asked);
+                    }
                 }
                 Err(error) => {
                     if failures == 0 {
@@ -170,14 +181,14 @@ impl Loader {
         }
     }
 
-    async fn look(&mut self) -> Result<(), LoadError> {
-        tokio::time::timeout(PATIENCE, self.look_now()).await.map_err(|_| LoadError::Slow)??;
+    async fn look(&mut self, depth: Depth) -> Result<(), LoadError> {
+        tokio::time::timeout(PATIENCE, self.look_now(depth)).await.map_err(|_| LoadError::Slow)??;
         let now = u64::try_from(self.database.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.database.looked.store(now, Ordering::Relaxed);
         Ok(())
     }
 
-    async fn look_now(&mut self) -> Result<(), LoadError> {
+    async fn look_now(&mut self, depth: Depth) -> Result<(), LoadError> {
         if self.line.is_none() {
             let settings = &self.database.settings;
             let (stream, input) = login::own_connection(settings).await.map_err(LoadError::Connect)?;
@@ -186,6 +197,10 @@ impl Loader {
             self.line = Some(line);
         }
         let Some(line) = &mut self.line else { return Ok(()) };
+        if depth == Depth::Glance && self.seen.is_some() && self.seen == Some(line.query(CHANGE_POLL).await?)
+        {
+            return Ok(());
+        }
         for _ in 0..ATTEMPTS {
             let before = line.query(CHANGE_PROBE).await?;
             if self.seen.as_ref() == Some(&before) {
@@ -235,13 +250,16 @@ impl Database {
         for finding in &bound.errors {
             tracing::error!(database = self.settings.name, "{finding:?}");
         }
-        tracing::info!(
-            database = self.settings.name,
-            version,
-            relations = bound.catalogue.relations.len(),
-            "catalogue bound"
-        );
-        self.catalogue.store(Arc::new(bound.catalogue));
+        // What was cached under its version stays good.
+        if version == 1 || !bound.catalogue.says_the_same(&self.catalogue.load()) {
+            tracing::info!(
+                database = self.settings.name,
+                version,
+                relations = bound.catalogue.relations.len(),
+                "catalogue bound"
+            );
+            self.catalogue.store(Arc::new(bound.catalogue));
+        }
         self.findings.store(Arc::new(Findings { errors: bound.errors, warnings: bound.warnings }));
     }
 }

@@ -1,8 +1,7 @@
 //! ErrorResponse and NoticeResponse: ours, and the server's on their way to the client.
 //!
-//! Diagnostics are data. Where a statement writes a protected relation without seeing all of it,
-//! the server's words may quote the row ("Failing row contains (…)", a trigger's RAISE), so only
-//! severity, SQLSTATE and the names of schema, table, column, type and constraint pass.
+//! Diagnostics are data. Where the server's words may quote a protected value ([`crate::withhold`]),
+//! only severity, SQLSTATE and the names of schema, table, column, type and constraint pass.
 
 use bytes::BytesMut;
 use pgwarrant_sql::Refusal;
@@ -43,10 +42,25 @@ fn add<'b>(diagnostic: &mut Diagnostic<'b>, detail: Option<&'b str>, hint: Optio
     }
 }
 
+/// What cannot quote a row. (A function's RAISE may set the names, but whoever writes functions
+/// has the row anyway.)
+const PASSING: [u8; 11] = [
+    field::SEVERITY_LOCALISED,
+    field::SEVERITY,
+    field::SQLSTATE,
+    field::SCHEMA,
+    field::TABLE,
+    field::COLUMN,
+    field::DATA_TYPE,
+    field::CONSTRAINT,
+    field::FILE,
+    field::LINE,
+    field::ROUTINE,
+];
+
 /// What of the server's diagnostics the client gets.
 pub struct Passing<'a> {
-    /// What was sent: positions are mapped back to the user's text, and what quotes the sent text
-    /// goes out.
+    /// What was sent: positions are mapped back to the user's text.
     pub assembled: Option<&'a Assembled>,
     /// Only what cannot quote a row.
     pub withhold: bool,
@@ -58,15 +72,10 @@ impl Passing<'_> {
         if let Some((position, assembled)) = diagnostic.position().zip(self.assembled) {
             diagnostic.set(field::POSITION, assembled.position(position).to_string());
         }
-        if self.withhold || self.assembled.is_some_and(Assembled::is_changed) {
-            diagnostic.remove(field::INTERNAL_QUERY);
-            diagnostic.remove(field::INTERNAL_POSITION);
-            diagnostic.remove(field::WHERE);
-        }
         if self.withhold {
             let message = withheld(diagnostic.sqlstate());
+            diagnostic.retain(|code| PASSING.contains(&code));
             diagnostic.set(field::MESSAGE, message);
-            diagnostic.remove(field::HINT);
             diagnostic.set(
                 field::DETAIL,
                 "The server's own words are withheld, because they may quote protected values.",
@@ -78,16 +87,30 @@ impl Passing<'_> {
 /// What a SQLSTATE means, without the row that caused it (PostgreSQL documentation, appendix A).
 fn withheld(sqlstate: &str) -> &'static str {
     match sqlstate {
+        "21000" => "a row was affected or returned more than once",
+        "22001" => "value too long for its type",
+        "22003" => "number out of range",
+        "22004" => "null value not allowed",
+        "22007" => "invalid date or time",
+        "22008" => "date or time out of range",
+        "22012" => "division by zero",
+        "22023" => "invalid parameter value",
+        "22026" => "string of the wrong length",
+        "22P02" => "invalid input syntax",
+        "22P03" => "invalid binary representation",
+        "22P04" => "bad COPY data",
+        "23001" => "row is still referenced",
         "23502" => "null value violates a not-null constraint",
         "23503" => "row violates a foreign key constraint",
         "23505" => "duplicate key value violates a unique constraint",
         "23514" => "row violates a check constraint",
         "23P01" => "conflicting key value violates an exclusion constraint",
-        "22001" => "value too long for the type of the column",
-        "57014" => "canceling statement",
         "40001" => "could not serialize access",
         "40P01" => "deadlock detected",
         "42501" => "permission denied",
+        "44000" => "new row violates the check option of a view",
+        "57014" => "canceling statement",
+        "P0001" => "a function or trigger raised an exception",
         _ if sqlstate.starts_with("22") => "invalid data",
         _ if sqlstate.starts_with("23") => "integrity constraint violation",
         _ if sqlstate.starts_with("00") || sqlstate.starts_with("01") => "a notice of the server",

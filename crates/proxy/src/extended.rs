@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pgwarrant_sql::{ConsoleArgument, Piece, Reason, Refusal, Verdict};
 use pgwarrant_wire::frontend;
 
+use crate::ahead::Anew;
 use crate::assemble::{Assembled, Refused, assemble};
 use crate::cache::Analysed;
 use crate::console;
@@ -94,6 +95,14 @@ impl Session {
                 self.send_bind(message, &prepared, current, frame)?;
                 return Ok(Step::Consumed(frame.len()));
             }
+            Validity::Changed(current)
+                if prepared.origin == Origin::Sql && !has_console(&current, prepared.index) =>
+            {
+                let anew = Anew { name: message.statement.into(), old: prepared, analysed: current.clone() };
+                let prepared = self.prepare_anew(&anew)?;
+                self.send_bind(message, &prepared, current, frame)?;
+                return Ok(Step::Consumed(frame.len()));
+            }
             Validity::Same(current) | Validity::Changed(current) => current,
             Validity::Refused(refusal) => {
                 if refusal.reason == Reason::UnknownFunction && !self.front.refreshed {
@@ -177,7 +186,8 @@ impl Session {
         self.unflushed = true;
         let sequence = self.ledger.upcoming();
         let charged = AtomicBool::new(false);
-        let portal = Portal { prepared: prepared.clone(), analysed, hold: false, charged };
+        let probes = self.shared.probes.parameters(message, &analysed.touched(prepared.index));
+        let portal = Portal { prepared: prepared.clone(), analysed, hold: false, charged, probes };
         self.portals.change(message.portal, sequence, Some(Arc::new(portal)));
         let work = Work::Bind {
             portal: message.portal.into(),
@@ -273,6 +283,7 @@ impl Session {
             Err(step) => return Ok(step),
         };
         planned.charged |= portal.charged.load(Ordering::Relaxed);
+        self.count_probes(&analysed, index, &mut planned, &portal.probes);
         let planned = [planned];
         if let Some(step) = self.make_durable(&analysed, &planned) {
             return Ok(step);
@@ -280,19 +291,28 @@ impl Session {
         if let Some(refusal) = self.final_refusals(planned.iter()).pop().flatten() {
             return self.refuse_execute(&analysed, index, elsewhere(refusal), frame.len());
         }
-        let [planned] = planned;
+        let [mut planned] = planned;
         portal.charge();
         self.grants_in_flight |= !planned.touched.grants.is_empty();
+        let described =
+            self.send_ahead_of_execute(&analysed, index, &mut planned, &portal.prepared.assembled)?;
         self.guard_portal(message.portal, &portal, &planned.touched)?;
         self.upstream.output.push(frame);
         self.unflushed = true;
         let sequence = self.ledger.upcoming();
         let mut run = Run::new(&analysed, index, planned.touched.clone(), sequence);
         run.guarded = true;
+        run.writes |= planned.writes;
+        run.computes = planned.computes;
+        run.described = described;
+        self.may_notify(&run);
+        if self.writes_unseen(&run) {
+            self.state.writes_unseen(sequence);
+        }
         run.assembled = Some(portal.prepared.assembled.clone());
         run.intent = self.front.intents.get(&0).and_then(|(_, number)| number.clone().ok());
-        self.state.sending(run.class(), run.effects());
-        self.state.sending(run.class(), &planned.also);
+        self.state.sending(run.class(), run.effects(), run.sequence);
+        self.state.sending(run.class(), &planned.also, run.sequence);
         self.change_names(&mut run, &portal.prepared.assembled);
         self.ledger.sent(Kind::Execute, false, Work::Execute(Box::new(run)))?;
         Ok(Step::Consumed(frame.len()))
@@ -380,6 +400,8 @@ pub fn changes(entry: &Entry<Work>) -> Vec<(Change, Sequence)> {
         | Work::Describe { .. }
         | Work::Sync
         | Work::Probe
+        | Work::Ahead
+        | Work::CopyShape { .. }
         | Work::Nothing => Vec::new(),
     }
 }

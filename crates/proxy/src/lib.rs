@@ -9,9 +9,10 @@
 //! the loop, `pump` its buffers, `ledger` what is in flight, `names` what names will stand for,
 //! `client` and `replies` handle the messages of either side, `simple` and `extended` the two
 //! protocols, `plan` what statements rest on, `prepared` re-checks, `assemble` makes the text that
-//! is sent, `refuse` makes statements fail, `guard` is the last layer, `cutoff` ends what a grant no
+//! is sent, `ahead` what goes before it, `refuse` makes statements fail, `guard` is the last layer, `cutoff` ends what a grant no
 //! longer covers, `state` asks what names mean, `database` keeps catalogues, `console` is the schema
-//! `pgwarrant`, `audit_trail` makes the records.
+//! `pgwarrant`, `withhold` says which of the server's words may quote a value, `probing` counts
+//! values that are tried, `notify` says whose payloads pass, `audit_trail` makes the records.
 //!
 //! Invariants:
 //! - What a statement may show is decided before it is sent; the wire guard only finds mistakes.
@@ -24,6 +25,7 @@
 //! Absent on purpose: SQL (that is `pgwarrant-sql`'s), the form of messages (`pgwarrant-wire`'s),
 //! who may have which grant (`pgwarrant-grants`'s), configuration files.
 
+mod ahead;
 mod assemble;
 mod audit_trail;
 mod cache;
@@ -42,8 +44,10 @@ mod line;
 mod login;
 mod names;
 mod notices;
+mod notify;
 mod plan;
 mod prepared;
+pub mod probing;
 mod pump;
 mod refuse;
 mod registry;
@@ -54,6 +58,7 @@ pub mod settings;
 mod simple;
 mod startup;
 mod state;
+mod withhold;
 mod work;
 
 pub use error::Error;

@@ -267,6 +267,8 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
     let access = shared.live.access(&identity.principal, &database.settings.name, &catalogue);
     let state = State::new(std::mem::take(&mut upstream.state));
     let ledger = Ledger::default();
+    let process = upstream.cancel.as_ref().map(upstream::CancelTarget::pid);
+    let sender = shared.senders.enter(identity.database.clone(), process);
     let mut session = Session {
         basis: Basis { catalogue, access, session: state.session.clone() },
         grants_version,
@@ -286,6 +288,7 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
         state,
         hold: Hold::Nothing,
         front: Front::default(),
+        ahead: crate::ahead::Ahead::default(),
         refresh_due: false,
         unflushed: false,
         grants_in_flight: false,
@@ -294,6 +297,7 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
         streaming: None,
         client_data: 0,
         messages,
+        sender,
         noticed: HashSet::new(),
         notices: std::collections::VecDeque::new(),
     };

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgwarrant_sql::{Class, Effect, Reason, Refusal, Touched, Verdict};
 
+use crate::ahead::Anew;
 use crate::cache::{Analysed, Basis};
 use crate::ledger::Sequence;
 use crate::names::Meaning;
 use crate::prepared::{self, Origin, Portal, Prepared, Validity};
 use crate::refuse;
 use crate::session::{Session, Step, Waited};
+use crate::withhold;
 use crate::work::{Change, Run, merged};
 
 /// One statement, planned.
@@ -27,12 +29,34 @@ pub struct Planned {
     pub portal: Option<Arc<Portal>>,
     /// Effects of the prepared statement that it executes.
     pub also: Vec<Effect>,
+    /// What it executes or fetches may write.
+    pub writes: bool,
+    /// The same names a view that computes with raw values.
+    pub computes: bool,
+    /// What it executes must be made anew before.
+    pub anew: Option<Anew>,
 }
 
 impl Planned {
     /// May raw protected data come back? PREPARE and DECLARE return nothing yet.
     pub fn releases(&self) -> bool {
         !self.touched.raw.is_empty() && !matches!(self.class, Class::Prepare | Class::DeclareCursor)
+    }
+
+    /// It executes that prepared statement.
+    fn runs(&mut self, analysed: &Analysed, index: usize) {
+        self.adds(analysed, index);
+        let inner = analysed.statements().get(index);
+        let effects = inner.into_iter().flat_map(|inner| &inner.effects);
+        let of_session = effects.filter(|effect| matches!(effect, Effect::SessionState | Effect::Ddl));
+        self.also.extend(of_session.cloned());
+    }
+
+    /// It runs that statement too.
+    fn adds(&mut self, analysed: &Analysed, index: usize) {
+        self.touched = merged(&self.touched, &analysed.touched(index));
+        self.writes |= withhold::writes(analysed, index);
+        self.computes |= withhold::names_computing(analysed, index);
     }
 }
 
@@ -44,6 +68,16 @@ struct Earlier {
     portals: HashMap<String, Option<usize>>,
     no_statements: bool,
     no_portals: bool,
+    /// The last of them that may change what names mean.
+    renaming: Option<usize>,
+}
+
+impl Earlier {
+    /// Would the server read the names of a prepared statement anew, and otherwise than they were
+    /// analysed? `made`: by which statement of this message it was prepared.
+    fn renames(&self, made: Option<usize>) -> bool {
+        self.renaming.is_some_and(|renaming| made.is_none_or(|made| made < renaming))
+    }
 }
 
 /// What a name in a statement stands for.
@@ -73,14 +107,15 @@ impl Session {
         }
         let catalogue = self.database.catalogue();
         let version = self.shared.live.version(&self.identity.principal);
+        let session = self.state.session();
         if catalogue.version != self.basis.catalogue.version
             || version != self.grants_version
-            || !Arc::ptr_eq(&self.state.session, &self.basis.session)
+            || !Arc::ptr_eq(&session, &self.basis.session)
         {
             let access =
                 self.shared.live.access(&self.identity.principal, &self.database.settings.name, &catalogue);
             self.grants_version = version;
-            self.basis = Basis { catalogue, access, session: self.state.session.clone() };
+            self.basis = Basis { catalogue, access, session };
         }
         Some(())
     }
@@ -135,6 +170,9 @@ impl Session {
                 charged: false,
                 portal: None,
                 also: Vec::new(),
+                writes: false,
+                anew: None,
+                computes: false,
             });
         };
         let class = statement.class;
@@ -145,6 +183,9 @@ impl Session {
             charged: false,
             portal: None,
             also: Vec::new(),
+            writes: withhold::writes(analysed, index),
+            anew: None,
+            computes: false,
         };
         if let Verdict::Refused(refusal) = &statement.verdict {
             planned.refusal = Some(refusal.clone());
@@ -181,12 +222,23 @@ impl Session {
                     earlier.no_portals = true;
                 }
                 Effect::DiscardAll => {
-                    *earlier = Earlier { no_statements: true, no_portals: true, ..Earlier::default() };
+                    let renaming = Some(index);
+                    *earlier =
+                        Earlier { no_statements: true, no_portals: true, renaming, ..Earlier::default() };
                 }
                 Effect::Execute { name } => self.plan_execute(analysed, name, earlier, &mut planned)?,
                 Effect::Fetch { cursor } => self.plan_fetch(analysed, cursor, earlier, &mut planned)?,
-                Effect::SessionState | Effect::Ddl => {}
+                // The end of a transaction changes back what was changed in it, if anything was.
+                Effect::SessionState
+                    if class == Class::Transaction
+                        && self.basis.session.settled
+                        && earlier.renaming.is_none() => {}
+                Effect::SessionState => earlier.renaming = Some(index),
+                Effect::Ddl => {}
             }
+        }
+        if planned.also.contains(&Effect::SessionState) {
+            earlier.renaming = Some(index);
         }
         Ok(planned)
     }
@@ -210,26 +262,26 @@ impl Session {
             },
         };
         match found {
-            Found::Here(index) => planned.touched = merged(&planned.touched, &analysed.touched(index)),
+            Found::Here(index) if earlier.renames(Some(index)) => planned.refusal = Some(renamed(name)),
+            Found::Before(_) if earlier.renames(None) => planned.refusal = Some(renamed(name)),
+            Found::Here(index) => planned.runs(analysed, index),
             Found::Nowhere => planned.refusal = Some(refuse::unknown_statement(name)),
             Found::Before(prepared) if prepared.has_console() => {
                 planned.refusal = Some(console_by_name(name));
             }
             Found::Before(prepared) => match self.revalidate(&prepared) {
-                Validity::Same(current) if !is_followed(&prepared, &current) => {
+                Validity::Same(current) | Validity::Changed(current) if !is_followed(&prepared, &current) => {
                     planned.refusal = Some(not_followed("EXECUTE", name));
                 }
-                Validity::Same(current) => {
-                    planned.touched = merged(&planned.touched, &current.touched(prepared.index));
-                    let inner = current.statements().get(prepared.index);
-                    let effects = inner.into_iter().flat_map(|inner| &inner.effects);
-                    let of_session =
-                        effects.filter(|effect| matches!(effect, Effect::SessionState | Effect::Ddl));
-                    planned.also.extend(of_session.cloned());
-                }
-                Validity::Changed(_) => {
+                Validity::Same(current) => planned.runs(&current, prepared.index),
+                // The server would make nothing anew in a transaction that has failed.
+                Validity::Changed(_) if self.state.status == b'E' || prepared.origin != Origin::Sql => {
                     let again = "DEALLOCATE it and prepare it again.";
                     planned.refusal = Some(refuse::stale("prepared statement", name, again));
+                }
+                Validity::Changed(current) => {
+                    planned.runs(&current, prepared.index);
+                    planned.anew = Some(Anew { name: name.into(), old: prepared, analysed: current });
                 }
                 Validity::Refused(refusal) => planned.refusal = Some(elsewhere(refusal)),
             },
@@ -257,13 +309,13 @@ impl Session {
             }
         };
         match found {
-            Found::Here(index) => planned.touched = merged(&planned.touched, &analysed.touched(index)),
+            Found::Here(index) => planned.adds(analysed, index),
             Found::Nowhere => planned.refusal = Some(refuse::unknown_cursor(cursor)),
             Found::Before(portal) if !is_followed(&portal.prepared, &portal.analysed) => {
                 planned.refusal = Some(not_followed("FETCH", cursor));
             }
             Found::Before(portal) if self.still_covered(&portal) => {
-                planned.touched = merged(&planned.touched, &portal.touched());
+                planned.adds(&portal.analysed, portal.index());
                 planned.charged = portal.charged.load(Ordering::Relaxed);
                 planned.portal = Some(portal);
             }
@@ -283,6 +335,7 @@ impl Session {
             analysed: analysed.clone(),
             hold,
             charged: AtomicBool::new(false),
+            probes: Vec::new(),
         };
         for effect in run.effects().to_vec() {
             match effect {
@@ -384,6 +437,19 @@ fn unresolved() -> Refusal {
                 .to_owned(),
         ),
         Some("Send ROLLBACK in a message of its own."),
+    )
+}
+
+fn renamed(name: &str) -> Refusal {
+    refuse::refusal(
+        Reason::Unresolved,
+        "42501",
+        format!("cannot tell what the names in prepared statement \"{name}\" will mean"),
+        Some(
+            "An earlier statement of the message may change search_path, the role or temporary tables."
+                .to_owned(),
+        ),
+        Some("Send the EXECUTE in a message of its own."),
     )
 }
 

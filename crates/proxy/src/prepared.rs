@@ -104,6 +104,8 @@ pub struct Portal {
     pub hold: bool,
     /// Its grants have been charged a use; reading on is not another one.
     pub charged: AtomicBool,
+    /// The values that it was bound to, where it compares them with masked columns.
+    pub probes: Vec<u64>,
 }
 
 impl Portal {

@@ -8,13 +8,16 @@ use pgwarrant_sql::{Class, Effect};
 use pgwarrant_wire::backend::{self, DataRow, Diagnostic, RowDescription, Severity};
 use pgwarrant_wire::frame::{self, Frame, HEADER};
 
+use crate::ahead::in_place;
 use crate::assemble::Assembled;
+use crate::cache::Analysed;
 use crate::diagnostics::{self, Passing};
 use crate::error::{End, Fatal};
 use crate::extended::changes;
 use crate::guard;
 use crate::ledger::{Entry, Kind, Reply};
-use crate::session::{Session, Streaming};
+use crate::session::{Hold, Session, Streaming};
+use crate::withhold::Moment;
 use crate::work::{Run, Work};
 
 /// A frame of rows that is larger than this is passed on in pieces.
@@ -152,7 +155,9 @@ impl Session {
     fn server_frame(&mut self, tag: u8, frame: &[u8]) -> Result<(), End> {
         if tag == b'E' && self.ledger.is_empty() && is_fatal(frame) {
             // The server ends an idle session: a shutdown, a timeout, an administrator.
-            self.client.output.push(frame);
+            let error =
+                Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed ErrorResponse"))?;
+            self.last_words(error);
             return Err(End::Server);
         }
         match self.ledger.reply(tag)? {
@@ -180,30 +185,16 @@ impl Session {
                     Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed NoticeResponse"))?;
                 let head = self.ledger.head_mut();
                 let assembled = head.as_ref().and_then(|head| assembled(&head.payload)).cloned();
-                let catalogue = self.basis.catalogue.clone();
-                let withhold = head
-                    .and_then(|head| current(&mut head.payload))
-                    .is_some_and(|run| run.withholds_diagnostics(&catalogue));
+                let head = self.ledger.head();
+                let deferred = head.is_some_and(|head| self.is_deferred(&head.payload));
+                let run = head.and_then(|head| running(&head.payload));
+                let withhold = self.withholds(Moment { run, deferred }, &notice);
                 Passing { assembled: assembled.as_deref(), withhold }.apply(&mut notice);
                 notice.write_notice(self.client.output.building());
             }
-            _ => self.notification(frame),
+            _ => self.notification(frame)?,
         }
         Ok(())
-    }
-
-    /// A NotificationResponse. A client knows its own notifications by the process id, and knows
-    /// only the one that we told it.
-    fn notification(&mut self, frame: &[u8]) {
-        let own = self.upstream_cancel.as_ref().map(pgwarrant_wire::upstream::CancelTarget::pid);
-        match (frame.get(..HEADER), frame.get(HEADER..HEADER + 4), frame.get(HEADER + 4..)) {
-            (Some(header), Some(pid), Some(rest)) if own.is_some_and(|own| own.to_be_bytes() == *pid) => {
-                self.client.output.push(header);
-                self.client.output.push(&self.pid.to_be_bytes());
-                self.client.output.push(rest);
-            }
-            _ => self.client.output.push(frame),
-        }
     }
 
     /// Settings by which our lexer reads as the server's does: they were set at start-up, and what
@@ -239,11 +230,15 @@ impl Session {
             (Work::Query(_) | Work::Execute(_), b'H' | b'G') => {
                 if let Some(run) = current(&mut head.payload) {
                     run.guarded = true;
+                    if tag == b'H' && run.described {
+                        self.check_copy()?;
+                    }
                 }
             }
             _ => {}
         }
-        let cut = current(&mut head.payload).is_some_and(|run| run.cut.is_some());
+        let head = self.ledger.head_mut();
+        let cut = head.and_then(|head| current(&mut head.payload)).is_some_and(|run| run.cut.is_some());
         if !(swallow || cut && tag == b'c') {
             self.client.output.push(frame);
         }
@@ -305,6 +300,16 @@ impl Session {
                     return Err(breached(&catalogue, &breaches));
                 }
             }
+            Work::CopyShape { touched, .. } if tag == b'T' => {
+                let catalogue = self.database.catalogue();
+                let breaches = self.breaches(frame, &catalogue, &touched.plain)?;
+                if !breaches.is_empty() {
+                    return Err(breached(&catalogue, &breaches));
+                }
+                self.copy_described();
+            }
+            // COPY of what returns nothing fails.
+            Work::CopyShape { .. } if tag == b'n' => self.copy_described(),
             Work::Execute(run) => {
                 if run.cut.is_some() {
                     let more = self.ledger.head().is_some_and(|next| next.kind != Kind::Sync);
@@ -345,7 +350,7 @@ impl Session {
         let Some(status @ (b'I' | b'T' | b'E')) = body(frame).first().copied() else {
             return Err(self.protocol("malformed ReadyForQuery"));
         };
-        if self.state.ready(status) {
+        if self.state.ready(status, sequence) {
             self.refresh_due = true;
         }
         if status == b'I' {
@@ -384,13 +389,22 @@ impl Session {
     fn error(&mut self, frame: &[u8]) -> Result<(), End> {
         let error = Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed ErrorResponse"))?;
         if is_fatal(frame) {
-            self.client.output.push(frame);
+            self.last_words(error);
             return Err(End::Server);
         }
+        let deferred = self.ledger.head().is_some_and(|head| self.is_deferred(&head.payload));
         let mut failed = self.ledger.fail()?;
         if failed.is_empty() {
-            self.query_failed(error)?;
+            match self.ledger.head().map(|head| head.kind) {
+                Some(Kind::Sync) => self.sync_failed(error),
+                _ => self.query_failed(error, deferred),
+            }
             return Ok(());
+        }
+        if matches!(self.hold, Hold::Wait { idle: true, .. }) {
+            // The message that waits is skipped; if it waited for the schema, that is still due.
+            self.hold = Hold::Nothing;
+            self.refresh_due = true;
         }
         for entry in failed.iter().rev() {
             for (change, sequence) in changes(entry) {
@@ -398,6 +412,12 @@ impl Session {
             }
         }
         let first = failed.remove(0);
+        if first.swallow && self.ledger.head().is_some_and(|head| head.swallow) {
+            // Ahead of a Query, which will fail as well.
+            self.ahead_failed(&first.payload, error);
+            return Ok(());
+        }
+        let error = in_place(&first.payload, error);
         if let Work::Parse { name, .. } = &first.payload
             && name.is_empty()
         {
@@ -410,15 +430,32 @@ impl Session {
             Work::Parse { run, .. } | Work::Execute(run) | Work::Bind { run: Some(run), .. } => Some(&**run),
             _ => None,
         };
-        self.fail(run, assembled.as_deref(), error);
+        self.fail(Moment { run, deferred }, assembled.as_deref(), error);
         self.client.output.settle();
         Ok(())
     }
 
-    fn query_failed(&mut self, error: Diagnostic<'_>) -> Result<(), End> {
-        let Some(head) = self.ledger.head_mut() else { return Ok(()) };
+    /// The server ends the session.
+    fn last_words(&mut self, mut error: Diagnostic<'_>) {
+        let head = self.ledger.head();
+        let run = head.and_then(|head| running(&head.payload));
+        let withhold = self.withholds(Moment { run, deferred: true }, &error);
+        let assembled = head.and_then(|head| assembled(&head.payload));
+        Passing { assembled: assembled.map(|assembled| &**assembled), withhold }.apply(&mut error);
+        error.write_error(self.client.output.building());
+    }
+
+    /// The transaction of a pipeline could not be committed.
+    fn sync_failed(&mut self, error: Diagnostic<'_>) {
+        let nothing = Analysed::of_nothing("", &self.basis);
+        let run = Run::new(&nothing, 0, Arc::default(), self.ledger.upcoming());
+        self.fail(Moment { run: Some(&run), deferred: true }, None, error);
+    }
+
+    fn query_failed(&mut self, error: Diagnostic<'_>, deferred: bool) {
+        let Some(head) = self.ledger.head_mut() else { return };
         let swallow = head.swallow;
-        let Work::Query(query) = &mut head.payload else { return Ok(()) };
+        let Work::Query(query) = &mut head.payload else { return };
         let already = std::mem::replace(&mut query.failed, true);
         let mut runs = std::mem::take(&mut query.runs);
         let assembled = query.assembled.clone();
@@ -426,16 +463,17 @@ impl Session {
             self.decide(&run.changes, run.sequence, false);
         }
         let run = runs.pop_front();
+        let error = self.error_ahead(error);
         // After a cut-off the client has been told already.
         if !swallow && !already {
-            self.fail(run.as_ref(), assembled.as_deref(), error);
+            self.fail(Moment { run: run.as_ref(), deferred }, assembled.as_deref(), error);
         }
         self.client.output.settle();
-        Ok(())
     }
 
     /// Tells the client of an error: in our words if it is ours, in the server's otherwise.
-    fn fail(&mut self, run: Option<&Run>, assembled: Option<&Assembled>, mut error: Diagnostic<'_>) {
+    fn fail(&mut self, moment: Moment<'_>, assembled: Option<&Assembled>, mut error: Diagnostic<'_>) {
+        let run = moment.run;
         if let Some(run) = run {
             if let Some(cut) = run.cut.clone() {
                 self.tell_cut_off(run, &cut);
@@ -448,8 +486,17 @@ impl Session {
                 return;
             }
         }
-        let catalogue = self.basis.catalogue.clone();
-        let withhold = run.is_some_and(|run| run.withholds_diagnostics(&catalogue));
+        if let Some(refusal) = pgwarrant_sql::runtime::refusal(error.message()) {
+            diagnostics::refusal(&refusal, "", self.client.output.building());
+            if let Some(run) = run {
+                self.record_refusal(run, &refusal);
+            }
+            return;
+        }
+        let withhold = self.withholds(moment, &error);
+        if let Some(run) = run.filter(|_| self.tells_existence(&error)) {
+            self.count_failure(run);
+        }
         Passing { assembled, withhold }.apply(&mut error);
         error.write_error(self.client.output.building());
         if let Some(run) = run {
@@ -493,12 +540,22 @@ pub fn current(work: &mut Work) -> Option<&mut Run> {
     }
 }
 
+/// The same, to look at.
+fn running(work: &Work) -> Option<&Run> {
+    match work {
+        Work::Query(query) if !query.failed => query.runs.front(),
+        Work::Execute(run) => Some(run),
+        _ => None,
+    }
+}
+
 fn assembled(work: &Work) -> Option<&Arc<Assembled>> {
     match work {
         Work::Query(query) => query.assembled.as_ref(),
         Work::Parse { assembled, .. } => Some(assembled),
         Work::Bind { assembled, .. } => assembled.as_ref(),
         Work::Execute(run) => run.assembled.as_ref(),
+        Work::CopyShape { assembled, .. } => assembled.as_ref(),
         _ => None,
     }
 }

@@ -22,6 +22,8 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::login;
 use crate::notices;
+use crate::notify::Senders;
+use crate::probing::Probes;
 use crate::registry::{Message, Registry};
 use crate::settings::Settings;
 
@@ -40,6 +42,8 @@ pub struct Shared {
     pub registry: Arc<Registry>,
     pub cancels: pgwarrant_wire::cancel::Registry<mpsc::Sender<Message>>,
     pub credentials: login::Credentials,
+    pub probes: Probes,
+    pub senders: Arc<Senders>,
 }
 
 /// Runs the proxy until `shutdown` is over. `listening` is told the addresses once clients can
@@ -64,6 +68,8 @@ pub async fn serve(
         registry: Arc::default(),
         cancels: pgwarrant_wire::cancel::Registry::default(),
         credentials,
+        probes: Probes::new(settings.limits.probes),
+        senders: Arc::default(),
         settings,
     });
     let mut addresses = Vec::new();

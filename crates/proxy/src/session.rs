@@ -41,7 +41,11 @@ pub enum Hold {
     /// Until everything in flight has been answered.
     Drain,
     /// Until this is over.
-    Wait(Waiting<Waited>),
+    Wait {
+        waiting: Waiting<Waited>,
+        /// It changes nothing, so a CancelRequest may end it.
+        idle: bool,
+    },
 }
 
 /// What a hold has brought.
@@ -61,6 +65,8 @@ pub struct Front {
     /// Durable audit records: for which statement, touching what, which number.
     pub intents: HashMap<usize, (Arc<Touched>, Result<u64, Refusal>)>,
     pub acted: Option<VecDeque<Result<String, Refusal>>>,
+    /// A CancelRequest has come while it was held.
+    pub cancelled: bool,
 }
 
 /// A frame that is too large to be held whole, on its way to the client.
@@ -99,6 +105,7 @@ pub struct Session {
     pub grants_version: u64,
     pub hold: Hold,
     pub front: Front,
+    pub ahead: crate::ahead::Ahead,
     /// DDL was run and is over: the catalogue must be read again before the next analysis.
     pub refresh_due: bool,
     /// Has anything been sent since that will make the server answer what is in flight?
@@ -117,6 +124,8 @@ pub struct Session {
     /// What a CancelRequest for the upstream connection takes.
     pub upstream_cancel: Option<pgwarrant_wire::upstream::CancelTarget>,
     pub messages: mpsc::Receiver<Message>,
+    /// What others are told of its notifications.
+    pub sender: Option<crate::notify::Entered>,
     /// Statement shapes whose masked columns were named in a notice.
     pub noticed: HashSet<u64>,
     /// NOTICEs that wait for a frame boundary.
@@ -207,7 +216,13 @@ impl Session {
     }
 
     pub fn wait(&mut self, waiting: Waiting<Waited>) -> Step {
-        self.hold = Hold::Wait(waiting);
+        self.hold = Hold::Wait { waiting, idle: true };
+        Step::Held
+    }
+
+    /// Waits for what must be seen through once it has begun.
+    pub fn wait_to_the_end(&mut self, waiting: Waiting<Waited>) -> Step {
+        self.hold = Hold::Wait { waiting, idle: false };
         Step::Held
     }
 
@@ -224,13 +239,15 @@ impl Session {
         // Before the client is answered: so whoever has an answer finds its record handed over.
         moved |= self.trail.poll(context)?;
         self.cut_off_ended();
-        if self.upstream.wants_write()
-            && let Poll::Ready(Err(error)) = self.upstream.poll_write(context)
-        {
-            // What the server said before it closed is still to be read.
-            if self.upstream.ended {
+        if self.upstream.wants_write() {
+            let full = self.upstream.output.is_full();
+            if let Poll::Ready(Err(error)) = self.upstream.poll_write(context)
+                // What the server said before it closed is still to be read.
+                && self.upstream.ended
+            {
                 return Poll::Ready(Err(error.into()));
             }
+            moved |= full && !self.upstream.output.is_full();
         }
         if self.client.wants_write() {
             let full = self.client.output.is_full();
@@ -254,7 +271,7 @@ impl Session {
                 Poll::Pending => {}
             }
         }
-        if let Hold::Wait(waiting) = &mut self.hold
+        if let Hold::Wait { waiting, .. } = &mut self.hold
             && let Poll::Ready(waited) = waiting.as_mut().poll(context)
         {
             self.hold = Hold::Nothing;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub labels: Vec<Label>,
     /// Functions that the operator vouches for, see [`pgwarrant_catalog::BindOptions`].
     pub trusted_functions: Vec<String>,
+    /// Channels of NOTIFY whose payloads the operator vouches for.
+    pub trusted_channels: Vec<String>,
     /// The key of keyed masks, set as `pgwarrant.key` in each upstream session.
     pub mask_key: Secret,
     /// Say in a NOTICE which columns of a result are masked, once a statement shape.
@@ -88,6 +90,8 @@ pub struct Limits {
     pub names: usize,
     /// Bytes of the statement cache of one thread, about.
     pub cache: usize,
+    /// Values that a user may compare with columns that are masked for them.
+    pub probes: crate::probing::Limit,
     /// How long a statement waits for a refresh of the catalogue that it depends on.
     pub refresh: Duration,
 }
@@ -102,6 +106,7 @@ impl Default for Limits {
             sql: pgwarrant_sql::Limits::default(),
             names: 10_000,
             cache: 16 << 20,
+            probes: crate::probing::Limit { values: 1000, window: Duration::from_secs(3600), refuse: true },
             refresh: Duration::from_secs(5),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pgwarrant_sql::{ConsoleCall, Refusal, Verdict};
+use pgwarrant_sql::{ConsoleCall, Reason, Refusal, Verdict};
 use pgwarrant_wire::frontend;
 
 use crate::assemble::{Assembled, Refused, assemble};
@@ -11,7 +11,7 @@ use crate::cache::Analysed;
 use crate::error::End;
 use crate::ledger::Kind;
 use crate::plan::Planned;
-use crate::refuse::Nonce;
+use crate::refuse::{self, Nonce};
 use crate::session::{Session, Step};
 use crate::work::{Query, Run, Work};
 
@@ -31,10 +31,18 @@ impl Session {
         if let Some(step) = self.refresh_for_unknown(&analysed) {
             return Ok(step);
         }
-        let planned = match self.plan(&analysed) {
+        let mut planned = match self.plan(&analysed) {
             Ok(planned) => planned,
             Err(step) => return Ok(step),
         };
+        // What is sent ahead would be a part of a pipeline that the client has not ended.
+        let alone = self.scope == self.ledger.upcoming();
+        for (index, planned) in planned.iter_mut().enumerate() {
+            if let Some(anew) = planned.anew.take_if(|_| !alone) {
+                planned.refusal = Some(refuse::stale("prepared statement", &anew.name, "Send a Sync first."));
+            }
+            self.count_probes(&analysed, index, planned, &[]);
+        }
         if let Some(step) = self.make_durable(&analysed, &planned) {
             return Ok(step);
         }
@@ -86,9 +94,10 @@ impl Session {
     fn send_query(
         &mut self,
         analysed: &Analysed,
-        planned: Vec<Planned>,
+        mut planned: Vec<Planned>,
         assembled: Assembled,
     ) -> Result<(), End> {
+        let described = self.send_ahead(analysed, &mut planned, &assembled)?;
         let first = self.ledger.upcoming();
         let refused: Vec<Option<Refused>> = assembled.refused.clone();
         frontend::build::query(self.upstream.output.building(), &assembled.text);
@@ -97,10 +106,17 @@ impl Session {
         for (index, (planned, refused)) in planned.into_iter().zip(refused).enumerate() {
             let mut run = Run::new(analysed, index, planned.touched.clone(), first + index as u64);
             run.intent = self.front.intents.get(&index).and_then(|(_, number)| number.clone().ok());
+            run.writes |= planned.writes;
+            run.computes = planned.computes;
+            run.described = described && index == 0;
             self.grants_in_flight |= !run.touched.grants.is_empty();
+            self.may_notify(&run);
+            if self.writes_unseen(&run) {
+                self.state.writes_unseen(run.sequence);
+            }
             if refused.is_none() {
-                self.state.sending(run.class(), run.effects());
-                self.state.sending(run.class(), &planned.also);
+                self.state.sending(run.class(), run.effects(), run.sequence);
+                self.state.sending(run.class(), &planned.also, run.sequence);
                 self.change_names(&mut run, &assembled);
             }
             run.refused = refused;
@@ -135,7 +151,10 @@ impl Session {
 /// The server parses a whole message before it runs any of it.
 fn syntax_error(analysed: &Analysed) -> Option<Refusal> {
     analysed.statements().iter().find_map(|statement| match &statement.verdict {
-        Verdict::Refused(refusal) if refusal.sqlstate == "42601" => Some(refusal.clone()),
+        // What our parser does not know the server judges.
+        Verdict::Refused(refusal) if refusal.sqlstate == "42601" && refusal.reason != Reason::UnknownForm => {
+            Some(refusal.clone())
+        }
         _ => None,
     })
 }

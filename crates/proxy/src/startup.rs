@@ -5,6 +5,18 @@ use crate::error::Fatal;
 /// Settings that an analysis relies on, or that say who somebody is. They are settled at start-up
 /// and not the client's to choose.
 const FIXED: [&str; 4] = ["standard_conforming_strings", "client_encoding", "role", "session_authorization"];
+/// What changes which code the server runs: as the analysis refuses it in SET.
+const CODE: [&str; 7] = [
+    "session_replication_role",
+    "session_preload_libraries",
+    "local_preload_libraries",
+    "dynamic_library_path",
+    "jit_provider",
+    "event_triggers",
+    "allow_system_table_mods",
+];
+/// What makes the server write out what it runs, and so to a client that wants LOG messages.
+const WRITTEN_OUT: [&str; 3] = ["debug_", "log_", "auto_explain."];
 /// Parameters of the protocol itself.
 const PROTOCOL: [&str; 4] = ["user", "database", "options", "replication"];
 
@@ -39,6 +51,10 @@ pub fn settings<'p>(
 fn add(passed: &mut Vec<(String, String)>, name: String, value: String) -> Result<(), Fatal> {
     let lower = name.to_ascii_lowercase();
     if lower.starts_with("pgwarrant.") || lower == "pgwarrant" {
+        return Err(not_yours(&name));
+    }
+    let written_out = WRITTEN_OUT.iter().any(|start| lower.starts_with(start));
+    if CODE.contains(&lower.as_str()) || written_out {
         return Err(not_yours(&name));
     }
     if !FIXED.contains(&lower.as_str()) {
@@ -163,6 +179,10 @@ mod tests {
             ("client_encoding", "LATIN1"),
             ("pgwarrant.key", "x"),
             ("options", "-c session\\_authorization=postgres"),
+            ("options", "-c debug-print-plan=on"),
+            ("Debug_Print_Parse", "on"),
+            ("options", "-cauto_explain.log_min_duration=0"),
+            ("options", "--session_replication_role=replica"),
             ("options", "-d 5"),
             ("options", "-c"),
             ("options", "-c x"),

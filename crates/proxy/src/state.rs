@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use pgwarrant_sql::{Class, Effect, SessionState};
 
+use crate::ledger::Sequence;
+
 /// The name of the statement and of the portal that ask.
 pub const PROBE_NAME: &str = "pgwarrant_probe";
 
@@ -27,10 +29,15 @@ pub struct State {
     pub session: Arc<SessionState>,
     /// It may no longer hold.
     pub stale: bool,
-    /// It was changed in the transaction that is open, whose end may change it back.
-    changed_in_transaction: bool,
-    /// DDL was run in the transaction that is open.
-    ddl: bool,
+    /// The last statement that changed it in the transaction that is open, whose end may change it
+    /// back.
+    changed: Option<Sequence>,
+    /// It was never changed since the session began.
+    pristine: bool,
+    /// The last statement that was DDL in the transaction that is open.
+    ddl: Option<Sequence>,
+    /// The last statement that wrote what the user may not see, and its transaction is not over.
+    wrote_unseen: Option<Sequence>,
     /// The transaction status of the last ReadyForQuery: `I`, `T` or `E`; corrected by the tags of
     /// statements that end a failed transaction.
     pub status: u8,
@@ -44,28 +51,51 @@ const ANSWER_ROWS: usize = 100_000;
 impl State {
     pub fn new(session: SessionState) -> Self {
         Self {
-            session: Arc::new(session),
+            session: Arc::new(SessionState { settled: true, pristine: true, ..session }),
             stale: false,
-            changed_in_transaction: false,
-            ddl: false,
+            changed: None,
+            pristine: true,
+            ddl: None,
+            wrote_unseen: None,
             status: b'I',
             answer: Vec::new(),
         }
     }
 
-    /// A statement is about to be sent.
-    pub fn sending(&mut self, class: Class, effects: &[Effect]) {
+    /// A statement is about to be sent, and will be known by this sequence.
+    pub fn sending(&mut self, class: Class, effects: &[Effect], sequence: Sequence) {
         if effects.iter().any(|effect| matches!(effect, Effect::SessionState | Effect::DiscardAll)) {
             self.stale = true;
-            self.changed_in_transaction = true;
+            self.changed = Some(sequence);
+            // The end of a transaction brings back what there was.
+            self.pristine &= class == Class::Transaction;
         }
         if effects.contains(&Effect::Ddl) {
-            self.ddl = true;
+            self.ddl = Some(sequence);
         }
         // ROLLBACK TO a savepoint undoes what came after it.
-        if class == Class::Transaction && self.changed_in_transaction {
+        if class == Class::Transaction && self.changed.is_some() {
             self.stale = true;
         }
+    }
+
+    /// The state as an analysis may rely on it now.
+    pub fn session(&mut self) -> Arc<SessionState> {
+        let (settled, pristine) = (self.changed.is_none(), self.pristine);
+        if (self.session.settled, self.session.pristine) != (settled, pristine) {
+            self.session = Arc::new(SessionState { settled, pristine, ..SessionState::clone(&self.session) });
+        }
+        self.session.clone()
+    }
+
+    /// A statement of this sequence is about to write what the user may not see: until its
+    /// transaction is over, deferred constraints may quote it.
+    pub fn writes_unseen(&mut self, sequence: Sequence) {
+        self.wrote_unseen = Some(sequence);
+    }
+
+    pub fn wrote_unseen(&self) -> bool {
+        self.wrote_unseen.is_some()
     }
 
     /// A statement that ends a failed transaction, wholly or to a savepoint, has run.
@@ -75,16 +105,19 @@ impl State {
         }
     }
 
-    /// ReadyForQuery. True: DDL was run in a transaction that is over now.
-    pub fn ready(&mut self, status: u8) -> bool {
+    /// ReadyForQuery, which answers what is known by this sequence. True: DDL was run in a
+    /// transaction that is over now.
+    pub fn ready(&mut self, status: u8, sequence: Sequence) -> bool {
         self.status = status;
         if status != b'I' {
             return false;
         }
-        if std::mem::take(&mut self.changed_in_transaction) {
+        let over = |wrote: &mut Option<Sequence>| wrote.take_if(|wrote| *wrote <= sequence).is_some();
+        if over(&mut self.changed) {
             self.stale = true;
         }
-        std::mem::take(&mut self.ddl)
+        over(&mut self.wrote_unseen);
+        over(&mut self.ddl)
     }
 
     pub fn asked(&mut self) {
@@ -104,7 +137,9 @@ impl State {
     }
 
     pub fn answered(&mut self) {
-        self.session = Arc::new(gathered(std::mem::take(&mut self.answer)));
+        let session = gathered(std::mem::take(&mut self.answer));
+        self.session =
+            Arc::new(SessionState { settled: self.changed.is_none(), pristine: self.pristine, ..session });
         self.stale = false;
     }
 }
@@ -148,37 +183,57 @@ mod tests {
     #[test]
     fn the_end_of_a_transaction_that_changed_the_state_makes_it_stale_again() {
         let mut state = state();
-        state.sending(Class::Set, &[Effect::SessionState]);
+        state.sending(Class::Set, &[Effect::SessionState], 1);
         assert!(state.stale);
         state.answered();
-        state.ready(b'T');
+        state.ready(b'T', 3);
         assert!(!state.stale);
-        state.ready(b'I');
+        state.ready(b'I', 3);
         assert!(state.stale, "a rollback would have changed it back");
     }
 
     #[test]
     fn a_rollback_to_a_savepoint_makes_it_stale() {
         let mut state = state();
-        state.sending(Class::Set, &[Effect::SessionState]);
+        state.sending(Class::Set, &[Effect::SessionState], 1);
         state.answered();
-        state.sending(Class::Transaction, &[]);
+        state.sending(Class::Transaction, &[], 2);
         assert!(state.stale);
     }
 
     #[test]
     fn ddl_counts_when_its_transaction_is_over() {
         let mut state = state();
-        state.sending(Class::Ddl, &[Effect::Ddl]);
-        assert!(!state.ready(b'T'));
-        assert!(state.ready(b'I'));
-        assert!(!state.ready(b'I'));
+        state.sending(Class::Ddl, &[Effect::Ddl], 1);
+        assert!(!state.ready(b'T', 3));
+        assert!(state.ready(b'I', 3));
+        assert!(!state.ready(b'I', 3));
+    }
+
+    #[test]
+    fn the_end_of_an_earlier_transaction_decides_nothing() {
+        let mut state = state();
+        state.sending(Class::Ddl, &[Effect::Ddl, Effect::SessionState], 7);
+        assert!(!state.ready(b'I', 6), "the answer to what was sent before");
+        state.answered();
+        assert!(!state.session().settled);
+        assert!(state.ready(b'I', 7));
+        assert!(state.stale && state.session().settled && !state.session().pristine);
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_leaves_a_pristine_session_so() {
+        let mut state = state();
+        state.sending(Class::Transaction, &[Effect::SessionState], 1);
+        assert!(state.session().pristine);
+        state.sending(Class::Set, &[Effect::SessionState], 2);
+        assert!(!state.session().pristine);
     }
 
     #[test]
     fn a_failed_transaction_is_over_when_its_rollback_has_run() {
         let mut state = state();
-        state.ready(b'E');
+        state.ready(b'E', 3);
         state.completed(b"SELECT 1");
         assert_eq!(state.status, b'E');
         state.completed(b"ROLLBACK");

@@ -10,6 +10,7 @@ use crate::assemble::{Assembled, Refused};
 use crate::cache::Analysed;
 use crate::ledger::Sequence;
 use crate::prepared::Prepared;
+use crate::withhold;
 
 /// The payload of a ledger entry.
 #[derive(Debug)]
@@ -46,6 +47,16 @@ pub enum Work {
     /// A statement that is made anew before it is used: if that fails, it is gone.
     Anew {
         name: Box<str>,
+    },
+    /// Sent ahead of a statement of the client, see [`crate::ahead`].
+    Ahead,
+    /// The query of a COPY, for the wire guard.
+    CopyShape {
+        touched: Arc<Touched>,
+        /// Where it stands in what is sent, in characters; None: it is of our making.
+        shift: Option<usize>,
+        /// What that is, within a pipeline.
+        assembled: Option<Arc<Assembled>>,
     },
     /// Nothing to remember.
     Nothing,
@@ -95,6 +106,12 @@ pub struct Run {
     pub bytes: u64,
     /// The wire guard has seen what it returns.
     pub guarded: bool,
+    /// A COPY whose columns were asked for ahead of it.
+    pub described: bool,
+    /// What it executes or fetches names a view that computes with raw values.
+    pub computes: bool,
+    /// It, or what it runs, may write.
+    pub writes: bool,
     /// A grant that it uses has ended: not one more row.
     pub cut: Option<Cut>,
     /// What its statement was sent as, where that was not in the same message.
@@ -123,6 +140,9 @@ impl Run {
             rows: 0,
             bytes: 0,
             guarded: false,
+            described: false,
+            computes: false,
+            writes: withhold::writes(analysed, index),
             cut: None,
             assembled: None,
         }
@@ -139,25 +159,6 @@ impl Run {
     pub fn effects(&self) -> &[Effect] {
         self.statement().map_or(&[], |statement| &statement.effects)
     }
-
-    /// Could the server's diagnostics show protected values that the user may not see? Reads go
-    /// through privacy views; what writes can fail on the row itself.
-    pub fn withholds_diagnostics(&self, catalogue: &pgwarrant_catalog::Catalogue) -> bool {
-        let writes = matches!(
-            self.class(),
-            Class::Insert | Class::Update | Class::Delete | Class::Merge | Class::CopyFrom | Class::Execute
-        );
-        writes
-            && self.touched.relations.iter().filter_map(|oid| catalogue.relations.get(oid)).any(|relation| {
-                relation.columns.iter().any(|column| {
-                    column.protection.is_some()
-                        && !self.touched.plain.contains(&pgwarrant_catalog::ColumnId {
-                            relation: relation.oid,
-                            attnum: column.attnum,
-                        })
-                })
-            })
-    }
 }
 
 /// What two statements touch together.
@@ -168,16 +169,18 @@ pub fn merged(first: &Arc<Touched>, second: &Arc<Touched>) -> Arc<Touched> {
     if nothing(second) {
         return first.clone();
     }
-    if nothing(first) {
-        return second.clone();
-    }
     let mut both = Touched::clone(first);
     both.plain.extend(&second.plain);
     both.relations.extend(&second.relations);
     both.masked.extend(&second.masked);
     both.raw.extend(&second.raw);
     both.grants.extend(&second.grants);
-    for list in [&mut both.masked, &mut both.raw] {
+    both.probed.extend(&second.probed);
+    both.written.extend(&second.written);
+    both.probe_values = both.probe_values.saturating_add(second.probe_values);
+    // They are those of two texts.
+    both.probe_tokens.clear();
+    for list in [&mut both.masked, &mut both.raw, &mut both.probed, &mut both.written] {
         list.sort_unstable();
         list.dedup();
     }

@@ -55,4 +55,7 @@ pub struct Access {
     /// Differs whenever the scopes differ; part of every cache key.
     pub version: u64,
     pub scopes: Vec<GrantScope>,
+    /// Columns by which somebody's live grant or open request says which rows it covers, this user's
+    /// and everybody else's: who writes them moves rows into it.
+    pub deciding: Arc<HashSet<ColumnId>>,
 }

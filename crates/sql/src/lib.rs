@@ -17,6 +17,7 @@ pub mod console;
 pub mod lexer;
 pub mod lineage;
 pub mod predicate;
+pub mod runtime;
 pub mod screen;
 pub mod splice;
 pub mod statement;

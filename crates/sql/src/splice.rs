@@ -98,6 +98,35 @@ pub fn apply(
     Ok((sent.out, sent.map))
 }
 
+/// A statement that PostgreSQL parses exactly where it parses `written`, a query or write, and never
+/// analyses as far as that, because there is no relation of the name `missing`. An error of its
+/// grammar is then PostgreSQL's own, which fails the whole message before anything of it runs; and
+/// otherwise the statement fails alone, as one does that is refused.
+///
+/// None: the parentheses of `written` are not in pairs, so that it could end before its end.
+pub fn unanalysable(
+    written: &str,
+    tokens: &[Token],
+    text: &str,
+    missing: &str,
+) -> Option<(String, PositionMap)> {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token.text(text) {
+            "(" => depth += 1,
+            ")" => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    if depth != 0 {
+        return None;
+    }
+    let before = format!("SELECT 1 FROM \"{}\" AS q, (WITH q AS (", missing.replace('"', "\"\""));
+    let start = count(&before);
+    let runs = vec![(0, 0, 0), (start, 0, count(written)), (start + count(written), count(written), 0)];
+    Some((format!("{before}{written}\n) SELECT 1) AS w"), PositionMap { runs }))
+}
+
 /// The text that is to be sent, as far as it is made.
 struct Sent<'t> {
     text: &'t str,

@@ -32,6 +32,12 @@ pub struct SessionState {
     pub role: String,
     /// Names of this session's temporary relations, which shadow permanent ones.
     pub temp_relations: Vec<String>,
+    /// None of these was changed in the transaction in progress, so that its end changes nothing of
+    /// what names mean. False where that is not known.
+    pub settled: bool,
+    /// Nor since the session began, so that RESET and DISCARD change nothing either. False where
+    /// that is not known.
+    pub pristine: bool,
 }
 
 /// Everything an analysis depends on, besides the text.
@@ -122,6 +128,9 @@ pub enum Reason {
     Lexical,
     /// A token names something protected and the statement could not be parsed.
     NotUnderstood,
+    /// The same of a query or write that is a statement by itself. Whether PostgreSQL would parse it,
+    /// only PostgreSQL can say: see [`crate::splice::unanalysable`].
+    UnknownForm,
     /// The accounting rule: a token that names a protected relation was left over.
     Unaccounted,
     /// A column whose label says `ungranted = "block"`.
@@ -211,8 +220,19 @@ pub struct Touched {
     /// Protected columns that may come back as plain columns (all rows granted): the wire guard
     /// lets these pass and no others.
     pub plain: HashSet<ColumnId>,
-    /// The grants that make them raw.
+    /// Protected columns that it writes: assigns, or deletes with their rows.
+    pub written: Vec<ColumnId>,
+    /// The grants that make them raw, or let them be written.
     pub grants: Vec<GrantId>,
+    /// Columns that the statement sees masked, for some rows at least, and compares or otherwise
+    /// combines with values from the user. A mask that gives equal values equal masks answers such a
+    /// question with yes or no, so the proxy counts them.
+    pub probed: Vec<ColumnId>,
+    /// The tokens of those values, in the message's list: constants and parameters. Empty where it
+    /// cannot be told which they are: then all of the statement's.
+    pub probe_tokens: Vec<usize>,
+    /// How many there are; 0 where nothing is probed.
+    pub probe_values: u32,
 }
 
 /// An argument in a call of a console function.

@@ -6,11 +6,12 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use pgwarrant_catalog::{Catalogue, ColumnId};
+use pgwarrant_catalog::{Catalogue, ColumnId, DefinitionRisk, FunctionSafety};
 use pgwarrant_sql::{
     Access, Analysis, ConsoleArgument, ConsoleCall, Context, Limits, Piece, Reason, SessionState, Statement,
     Verdict, analyse, splice,
@@ -78,20 +79,57 @@ fn setting(case: &Case, catalogue: &Catalogue) -> Setting {
     let mut session = support::session();
     let mut scopes = Vec::new();
     let mut limits = Limits::default();
+    let mut deciding = HashSet::new();
     for directive in &case.directives {
-        let (word, rest) = directive.split_once(' ').expect("a directive");
+        let (word, rest) = directive.split_once(' ').unwrap_or((directive, ""));
         match word {
             "grant" => scopes.push(support::scope(rest, catalogue)),
             "path" => session.search_path = rest.split(',').map(|schema| schema.trim().to_owned()).collect(),
             "temp" => session.temp_relations = rest.split(',').map(|name| name.trim().to_owned()).collect(),
+            "settled" => session.settled = rest == "yes",
+            "pristine" => session.pristine = rest == "yes",
             "role" => session.role = rest.to_owned(),
             "nesting" => limits.nesting = rest.parse().expect("a number"),
             "full" => {}
+            // They change the catalogue.
+            "unsafe" | "fires" => {}
+            "decides" => {
+                let (relation, column) = rest.split_once('.').expect("relation.column");
+                let relation = catalogue.relation("public", relation).expect("a relation of the catalogue");
+                let attnum = relation.column(column).expect("a column").attnum;
+                deciding.insert(ColumnId { relation: relation.oid, attnum });
+            }
             "tokens" => limits.statement_tokens = rest.parse().expect("a number"),
             other => panic!("{}: what is {other}?", case.title),
         }
     }
-    Setting { access: support::access(scopes), session, limits }
+    let access = Access { deciding: deciding.into(), ..support::access(scopes) };
+    Setting { access, session, limits }
+}
+
+/// What a case's directives make of the catalogue.
+fn changed<'c>(case: &Case, catalogue: &'c Catalogue) -> Cow<'c, Catalogue> {
+    let mut changed = Cow::Borrowed(catalogue);
+    for directive in &case.directives {
+        let (word, rest) = directive.split_once(' ').unwrap_or((directive, ""));
+        let listed = rest.split(',').filter(|part| !part.is_empty()).map(str::to_owned);
+        match word {
+            "unsafe" => {
+                let safety = |name: &String| FunctionSafety::Unsafe {
+                    culprit: format!("function public.{name}, which reads public.customers"),
+                    pg_catalog_safe: false,
+                };
+                let functions = listed.map(|name| (name.clone(), safety(&name)));
+                changed.to_mut().functions.extend(functions);
+            }
+            "fires" => changed.to_mut().definition_risks.push(DefinitionRisk {
+                culprit: "event trigger noisy, which reads public.customers".to_owned(),
+                tags: listed.collect(),
+            }),
+            _ => {}
+        }
+    }
+    changed
 }
 
 fn column(catalogue: &Catalogue, id: ColumnId) -> String {
@@ -180,9 +218,19 @@ fn show_statement(
             ("masked", columns(catalogue, touched.masked.iter())),
             ("raw", columns(catalogue, touched.raw.iter())),
             ("plain", columns(catalogue, touched.plain.iter())),
+            ("written", columns(catalogue, touched.written.iter())),
         ] {
             if !list.is_empty() {
                 write!(out, "; {what} {list}")?;
+            }
+        }
+        if !touched.probed.is_empty() {
+            let probed = columns(catalogue, touched.probed.iter());
+            let values: Vec<&str> =
+                touched.probe_tokens.iter().map(|token| analysis.tokens[*token].text(text)).collect();
+            write!(out, "; probed {probed} with {}", touched.probe_values)?;
+            if !values.is_empty() {
+                write!(out, ": {}", values.join(" "))?;
             }
         }
         if !touched.grants.is_empty() {
@@ -200,7 +248,7 @@ fn show_statement(
 }
 
 fn outcome(case: &Case, catalogue: &Catalogue, views: &[(String, String)]) -> String {
-    let setting = setting(case, catalogue);
+    let (setting, catalogue) = (setting(case, catalogue), &*changed(case, catalogue));
     let context = Context {
         catalogue,
         access: &setting.access,
@@ -262,7 +310,7 @@ fn every_reason_to_refuse_has_a_case() {
     let mut seen = BTreeSet::new();
     for file in files() {
         for case in read(&std::fs::read_to_string(&file).expect("a case file")) {
-            let setting = setting(&case, &catalogue);
+            let (setting, catalogue) = (setting(&case, &catalogue), changed(&case, &catalogue));
             let context = Context {
                 catalogue: &catalogue,
                 access: &setting.access,
@@ -288,6 +336,7 @@ fn every_reason_to_refuse_has_a_case() {
         Reason::TooLarge,
         Reason::Lexical,
         Reason::NotUnderstood,
+        Reason::UnknownForm,
         Reason::Unaccounted,
         Reason::Blocked,
         Reason::Write,

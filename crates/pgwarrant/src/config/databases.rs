@@ -130,7 +130,7 @@ fn roles(
 fn catalogue(reader: &mut Reader<'_>, table: &mut Table<'_>, roles: &[Role]) -> Option<Catalogue> {
     const PLACE: &str = "[database.catalogue]";
     let mut section = table.table(reader, "catalogue", PLACE).unwrap_or_else(|| Table::empty(PLACE));
-    let poll = section.duration(reader, "poll", "100 ms"..="1 h", "5 s").value;
+    let poll = section.duration(reader, "poll", "100 ms"..="1 h", "1 s").value;
     let role = section.string(reader, "role");
     let password_line = section.has("password_file").or(section.has("password_env"));
     let password = secret::read(reader, &mut section, &PASSWORD).map(|(secret, _)| secret);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use pgwarrant_catalog::pattern::Pattern;
 use pgwarrant_catalog::{Label, Ungranted};
 use pgwarrant_masking::Method;
 
@@ -39,10 +40,9 @@ fn label(
     }
     let columns = columns.unwrap_or_default();
     for column in &columns {
-        if !is_pattern(&column.value) {
-            let hint =
-                "Write relation.column or schema.relation.column; * stands for any characters.".to_owned();
-            reader.error(column.line, format!("columns cannot hold \"{}\"", column.value), Some(hint));
+        if let Err(error) = Pattern::parse(&column.value) {
+            let problem = format!("columns cannot hold \"{}\": {}", error.pattern, error.problem);
+            reader.error(column.line, problem, Some(error.hint));
         } else if let Some(other) = seen.insert(column.value.clone(), column.line) {
             let hint = format!("The other is on line {other}; a column has one label.");
             reader.error(column.line, format!("\"{}\" is labelled twice", column.value), Some(hint));
@@ -66,14 +66,6 @@ fn label(
         nulls_show,
     };
     Some(LabelEntry { label, line })
-}
-
-/// Two or three parts, none of them empty. What they match is the catalogue's to say.
-fn is_pattern(text: &str) -> bool {
-    let parts = text.split('.').count();
-    (2..=3).contains(&parts)
-        && text.split('.').all(|part| !part.is_empty() && part.len() <= 63)
-        && !text.contains(',')
 }
 
 fn is_category(text: &str) -> bool {

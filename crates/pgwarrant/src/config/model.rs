@@ -194,6 +194,12 @@ pub struct Limits {
     pub names: usize,
     /// What is remembered of analysed statements, in bytes, each thread.
     pub statement_cache: usize,
+    /// Different values that a user may compare with columns that are masked for them, within
+    /// `probe_window`.
+    pub probes: usize,
+    pub probe_window: Duration,
+    /// Refuse what goes past `probes`; otherwise it is recorded alone.
+    pub refuse_probes: bool,
 }
 
 /// `[notices]`
@@ -208,4 +214,6 @@ pub struct Notices {
 pub struct Trust {
     /// Functions (`schema.name`) that may be called although they were not shown to be harmless.
     pub functions: Vec<String>,
+    /// Channels of NOTIFY whose payloads hold nothing protected.
+    pub channels: Vec<String>,
 }

@@ -232,6 +232,9 @@ fn limits(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Limits {
         nesting: table.integer(reader, "nesting", 20..=1_000, 200),
         names: table.integer(reader, "names", 10..=1_000_000, 10_000),
         statement_cache: table.size(reader, "statement_cache", "64 KiB"..="4 GiB", "16 MiB"),
+        probes: table.integer(reader, "probes", 1..=1_000_000, 1_000),
+        probe_window: table.duration(reader, "probe_window", "1 s"..="7 d", "1 h").value,
+        refuse_probes: table.boolean(reader, "refuse_probes").unwrap_or(true),
     };
     table.finish(reader);
     limits
@@ -247,6 +250,7 @@ fn notices(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Notices {
 fn trust(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Trust {
     let mut table = section(reader, root, "trust", "[trust]");
     let functions = table.strings(reader, "functions").unwrap_or_default();
+    let channels = table.strings(reader, "channels").unwrap_or_default();
     table.finish(reader);
     for function in &functions {
         let plain =
@@ -266,7 +270,10 @@ fn trust(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Trust {
             );
         }
     }
-    Trust { functions: functions.into_iter().map(|item| item.value).collect() }
+    Trust {
+        functions: functions.into_iter().map(|item| item.value).collect(),
+        channels: channels.into_iter().map(|item| item.value).collect(),
+    }
 }
 
 /// A section, or an empty one where it is not there.

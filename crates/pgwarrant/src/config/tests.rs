@@ -350,7 +350,7 @@ fn a_role_is_for_somebody_and_one_at_most_for_everybody() {
 #[test]
 fn a_label_names_columns_a_category_and_a_known_mask() {
     const MASKS: &str =
-        "HINT:  Known masks: redact, null, email, phone, card, hash, token, constant, partial.";
+        "HINT:  Known masks: redact, null, email, phone, card, hash, token, random, constant, partial.";
     let mask = |to: &str| said("mask = \"email\"", &format!("mask = {to}"));
     assert_eq!(mask("\"emial\""), format!("f:20: unknown mask \"emial\"\n{MASKS}"));
     assert_eq!(mask("{ shuffle = 1 }"), format!("f:20: unknown mask \"shuffle\"\n{MASKS}"));
@@ -381,13 +381,14 @@ fn a_label_names_columns_a_category_and_a_known_mask() {
         (
             "\"customers.email\"",
             "\"email\"",
-            "f:18: columns cannot hold \"email\"\nHINT:  Write relation.column or schema.relation.column; * stands for any characters.",
+            "f:18: columns cannot hold \"email\": it names no relation\nHINT:  Write relation.column, or *.column for that column of every relation.",
         ),
         (
             "\"customers.email\"",
             "[\"a.b\", \"c..d\", \"a.b.c.d\"]",
-            "f:18: columns cannot hold \"c..d\"\nHINT:  Write relation.column or schema.relation.column; * stands for any characters.\nf:18: columns cannot hold \"a.b.c.d\"\nHINT:  Write relation.column or schema.relation.column; * stands for any characters.",
+            "f:18: columns cannot hold \"c..d\": a part is empty\nHINT:  Write relation.column, or * where any name will do.\nf:18: columns cannot hold \"a.b.c.d\": it has too many parts\nHINT:  Write relation.column or schema.relation.column.",
         ),
+        ("\"customers.email\"", r#"'"Odd Schema"."Per.son ""x""".email'"#, ""),
         (
             "\"contact\"",
             "\"Contact data\"",

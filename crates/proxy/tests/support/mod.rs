@@ -93,6 +93,7 @@ impl Fixture {
                 nulls_show: false,
             }],
             trusted_functions: Vec::new(),
+            trusted_channels: Vec::new(),
             mask_key: Secret::new("of this test"),
             notices: false,
             limits: Limits::default(),

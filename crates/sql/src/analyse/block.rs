@@ -1,8 +1,7 @@
 //! The end of a query block: stars that must be written out, and its privacy views.
 
-use super::text;
-use super::view;
 use super::walk::{Block, Star, Walk, Walked, What};
+use super::{rows, target, text, view};
 use crate::Refusal;
 
 impl Walk<'_> {
@@ -17,12 +16,19 @@ impl Walk<'_> {
                 .get(*entry)
                 .is_some_and(|entry| !entry.raw && entry.relation.is_protected() && !entry.system.is_empty())
         });
-        if lists_system {
+        let regrouped = !block.stars.is_empty() && entries.iter().any(|entry| self.needs_any(*entry));
+        if lists_system || regrouped || entries.iter().any(|entry| self.is_inline(*entry)) {
             self.expand(&block, &entries)?;
         } else {
             self.shorten(&block);
         }
         entries.into_iter().try_for_each(|entry| self.replace(entry))
+    }
+
+    /// Does a query group by the primary key of an entry that has a column which nothing can be
+    /// grouped by?
+    fn needs_any(&self, entry: usize) -> bool {
+        self.entries.get(entry).is_some_and(|entry| entry.regrouped && !rows::is_comparable(&entry.relation))
     }
 
     /// `public.customers.*` becomes `customers.*`.
@@ -61,7 +67,7 @@ impl Walk<'_> {
         let items: Vec<_> = match star.item {
             Some(item) => block.items.get(item).into_iter().collect(),
             None if block.merges => {
-                return Err(self.unsupported("a system column beside a star over USING or NATURAL", None));
+                return Err(self.unsupported("such a star over USING or NATURAL", None));
             }
             None => block.items.iter().collect(),
         };
@@ -70,20 +76,27 @@ impl Walk<'_> {
             match (&item.what, &item.alias) {
                 (What::Entry(index), Some(alias)) => {
                     let Some(entry) = self.entries.get(*index) else { continue };
+                    if self.is_inline(*index) {
+                        list.extend(target::target_columns(self, *index, &text::name(alias)));
+                        continue;
+                    }
                     if !self.is_replaced(&item.what) {
                         list.push(format!("{}.*", text::name(alias)));
                         continue;
                     }
                     let columns = view::columns(&entry.relation, &entry.cover, &self.state.session.role);
-                    list.extend(
-                        columns
-                            .into_iter()
-                            .filter_map(|column| entry.column_name(column))
-                            .map(|column| format!("{}.{}", text::name(alias), text::name(column))),
-                    );
+                    list.extend(columns.into_iter().filter_map(|index| {
+                        let name = text::name(entry.column_name(index)?);
+                        let written = format!("{}.{name}", text::name(alias));
+                        let grouped = entry.relation.columns.get(index).is_none_or(rows::has_equality);
+                        Some(match grouped || !entry.regrouped {
+                            true => written,
+                            false => format!("{} AS {name}", rows::any_of_group(&written)),
+                        })
+                    }));
                 }
                 (What::Other | What::Console, Some(alias)) => list.push(format!("{}.*", text::name(alias))),
-                _ => return Err(self.unsupported("a system column beside such a star", None)),
+                _ => return Err(self.unsupported("such a star", None)),
             }
         }
         Ok(list.join(", "))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pgwarrant_catalog::RelationKind;
+use pgwarrant_catalog::{ColumnId, RelationKind};
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::{Location, Span};
 
@@ -15,10 +15,10 @@ use super::normalise::Facts;
 use super::source::Source;
 use super::utility::{names_only, not_understood};
 use super::walk::{Block, Entry, Finished, Frame, Item, Walk, What};
-use super::write::{may_write, raw};
+use super::write::{may_copy_into, raw};
 use super::{refuse, text, view};
 use crate::screen::screen;
-use crate::{Actions, Class, Context, Piece, Refusal, Splice};
+use crate::{Class, Context, Piece, Refusal, Splice};
 
 /// Where the parts of a COPY statement are.
 struct Parts {
@@ -95,7 +95,7 @@ pub(crate) fn analyse(
             body::analyse(&source.part(open + 1..close), context, state, Body::new(Frame::Inner).storing())
         }
         Some((open, _)) => Err(not_understood(source, open)),
-        None => relation(&source.part(source.range.start..parts.direction), context, state, &parts, to),
+        None => relation(source, context, state, &parts, to),
     }
 }
 
@@ -107,12 +107,13 @@ pub(crate) fn ident(source: &Source<'_>, token: usize) -> Ident {
 }
 
 fn relation(
-    source: &Source<'_>,
+    statement: &Source<'_>,
     context: &Context<'_>,
     state: &State,
     parts: &Parts,
     to: bool,
 ) -> Result<Finished, Refusal> {
+    let source = &statement.part(statement.range.start..parts.direction);
     let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);
     if findings.is_empty() {
         return Ok(Finished::default());
@@ -144,10 +145,14 @@ fn relation(
     let tokens = walk.name_tokens(&name)?;
     let end = parts.columns.map_or(tokens.end, |(_, close)| close + 1);
     let cover = if to {
-        cover::cover(&relation, context.catalogue, context.access)
+        cover::cover(&relation, context.catalogue, context.access).dumped()
     } else {
-        let actions = Actions { insert: true, ..Actions::default() };
-        raw(&relation, &may_write(&relation, "copy into", actions, context, byte)?)
+        let into: Vec<String> = listed
+            .iter()
+            .filter_map(|token| walk.source.name(*token).map(|name| name.into_owned()))
+            .collect();
+        let into = parts.columns.map(|_| into.as_slice());
+        raw(&relation, &may_copy_into(&relation, into, context, byte)?)
     };
     if !to || !relation.is_protected() {
         walk.write_out(&name, &relation)?;
@@ -167,6 +172,12 @@ fn relation(
         grouped: BTreeSet::new(),
         system: BTreeSet::new(),
         as_row: false,
+        natural: false,
+        row_grouped: false,
+        regrouped: false,
+        references: Vec::new(),
+        target: false,
+        stored: BTreeSet::new(),
     };
     let replaced = to && entry.relation.is_protected();
     walk.entries.push(entry);
@@ -182,6 +193,7 @@ fn relation(
             walk.column(&ident(source, *column))?;
         }
         put(&mut walk, &listed, tokens.start..end);
+        walk.splices.extend(old_options(statement, parts)?);
     }
     walk.finish(&findings)
 }
@@ -193,8 +205,12 @@ fn put(walk: &mut Walk<'_>, listed: &[usize], tokens: std::ops::Range<usize>) {
     let columns: Vec<String> = match listed {
         [] => view::columns(&entry.relation, &entry.cover, role)
             .into_iter()
-            .filter_map(|column| entry.column_name(column))
-            .map(text::name)
+            .filter_map(|column| entry.relation.columns.get(column))
+            .filter(|column| {
+                let id = ColumnId { relation: entry.relation.oid, attnum: column.attnum };
+                !walk.context.catalogue.generated.contains(&id)
+            })
+            .map(|column| text::name(&column.name))
             .collect(),
         listed => listed
             .iter()
@@ -202,10 +218,56 @@ fn put(walk: &mut Walk<'_>, listed: &[usize], tokens: std::ops::Range<usize>) {
             .map(|column| text::name(&column))
             .collect(),
     };
-    let reference =
-        view::Reference { only: entry.only, sample: None, system: entry.system.iter().copied().collect() };
+    let reference = view::Reference {
+        only: entry.only,
+        sample: None,
+        system: entry.system.iter().copied().collect(),
+        natural: false,
+    };
     let mut with = vec![Piece::Text(format!("(SELECT {} FROM ", columns.join(", ")))];
     with.extend(view::pieces(&entry.relation, &entry.cover, role, &reference));
     with.push(Piece::Text(format!(" AS {})", text::name(&entry.alias))));
     walk.splices.push(Splice { tokens, with });
+}
+
+/// `COPY BINARY t` and `[USING] DELIMITERS ','`, which PostgreSQL's grammar has for tables and not for
+/// queries, as the options that they stand for.
+fn old_options(statement: &Source<'_>, parts: &Parts) -> Result<Vec<Splice>, Refusal> {
+    let first = statement.range.start + 1;
+    let binary = parts.name.first().is_some_and(|name| *name > first);
+    let after = parts.direction + 2;
+    let word = if statement.keyword(after, "using") { after + 1 } else { after };
+    let delimiters = statement.keyword(word, "delimiters").then_some(word + 1);
+    let mut options = after;
+    if let Some(delimiter) = delimiters {
+        options = delimiter + 1;
+        if statement.string(delimiter).is_none() {
+            return Err(not_understood(statement, delimiter));
+        }
+    }
+    if statement.keyword(options, "with") {
+        options += 1;
+    }
+    let listed = statement.punct(options, "(");
+    let mut with = Vec::new();
+    if binary {
+        with.push(Piece::Text(if listed { "FORMAT binary, " } else { "BINARY" }.to_owned()));
+    }
+    if let Some(delimiter) = delimiters {
+        with.push(Piece::Text("DELIMITER ".to_owned()));
+        with.push(Piece::Tokens(delimiter..delimiter + 1));
+        with.extend(listed.then(|| Piece::Text(", ".to_owned())));
+    }
+    let mut splices = Vec::new();
+    if binary {
+        splices.push(Splice { tokens: first..first + 1, with: Vec::new() });
+    }
+    if let Some(delimiter) = delimiters {
+        splices.push(Splice { tokens: after..delimiter + 1, with: Vec::new() });
+    }
+    if !with.is_empty() {
+        let place = if listed { options + 1 } else { options };
+        splices.push(Splice { tokens: place..place, with });
+    }
+    Ok(splices)
 }

@@ -18,6 +18,9 @@ pub(crate) enum Shown {
     Masked,
     /// No grant, and the label says to refuse what uses it.
     Blocked,
+    /// The same in a dump, which names every column: the type's blank, which tells nothing, not even
+    /// what is NULL.
+    Blank,
 }
 
 /// What the grants say of one column.
@@ -38,6 +41,18 @@ pub(crate) struct Cover {
     pub only: Option<Vec<Arc<Predicate>>>,
     /// The grants that say so.
     pub only_by: Vec<GrantId>,
+}
+
+impl Cover {
+    /// For a dump: what is blocked is blank, so that the dump is whole and can be restored.
+    pub(crate) fn dumped(mut self) -> Self {
+        for column in &mut self.columns {
+            if column.shown == Shown::Blocked {
+                column.shown = Shown::Blank;
+            }
+        }
+        self
+    }
 }
 
 pub(crate) fn cover(relation: &Relation, catalogue: &Catalogue, access: &Access) -> Cover {
@@ -79,6 +94,38 @@ pub(crate) fn whole(
         grants.extend(one(wanted.export, |actions| actions.export, id)?);
     }
     Some(grants)
+}
+
+/// For which rows a session may do something with a column.
+#[derive(Clone, Debug)]
+pub(crate) enum Permit {
+    All(Vec<GrantId>),
+    /// Those of these predicates.
+    Rows(Vec<Arc<Predicate>>, Vec<GrantId>),
+    None,
+}
+
+/// For which rows a session may do an action on a protected column.
+pub(crate) fn permit(
+    relation: &Relation,
+    column: &Column,
+    action: fn(&Actions) -> bool,
+    catalogue: &Catalogue,
+    access: &Access,
+) -> Permit {
+    if column.protection.as_ref().is_some_and(|protection| protection.built_in) {
+        return Permit::None;
+    }
+    let id = ColumnId { relation: relation.oid, attnum: column.attnum };
+    if let Some(grants) = all_rows(id, action, catalogue, access) {
+        return Permit::All(grants);
+    }
+    let scopes = access.scopes.iter().filter(|scope| {
+        action(&scope.actions) && speaks_of(scope, relation) && covers(scope, relation, column)
+    });
+    let (predicates, grants): (Vec<_>, Vec<_>) =
+        scopes.filter_map(|scope| Some((predicate(scope)?, scope.id))).unzip();
+    if predicates.is_empty() { Permit::None } else { Permit::Rows(predicates, grants) }
 }
 
 fn column_cover(relation: &Relation, column: &Column, catalogue: &Catalogue, access: &Access) -> ColumnCover {

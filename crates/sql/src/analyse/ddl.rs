@@ -4,20 +4,23 @@
 //! tree: every token that can name a protected relation does, unless the name before or after it
 //! says otherwise.
 
-use pgwarrant_catalog::{ColumnId, FunctionSafety, Relation};
+use pgwarrant_catalog::{Column, ColumnId, FunctionSafety, Oid, Relation, RelationKind};
+use pgwarrant_masking::BaseType;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::body::{self, Body};
 use super::copy::ident;
 use super::cover;
 use super::from::Resolved;
+use super::judge::{toast, unsafe_operator, unsafe_type};
 use super::names::{self, Found, State};
 use super::normalise::Facts;
 use super::source::Source;
 use super::utility::not_understood;
-use super::walk::{Finished, Frame, Walk, toast, unsafe_operator, unsafe_type};
+use super::walk::{Finished, Frame, Walk};
 use super::write::may_write;
-use super::{refuse, settings};
+use super::{ddl_names, refuse, settings};
 use crate::screen::{Risk, screen};
 use crate::{Actions, Context, Effect, Refusal, Touched};
 
@@ -31,11 +34,21 @@ pub(crate) fn analyse(
     let first = source.range.start;
     let byte = source.byte(first);
     let mut index = first + 1;
+    if let Some(culprit) = ddl_names::fires(source, context.catalogue) {
+        return Err(refuse::unsafe_call("DDL", culprit, byte));
+    }
     if source.keyword(first, "import") {
         return Err(refuse::server_access("IMPORT FOREIGN SCHEMA", byte));
     }
+    if source.keywords(first, &["drop", "owned"]) {
+        return Err(refuse::owned(byte));
+    }
     if !source.one_of(first, &["create", "alter"]) {
-        return other(source, context, state, None, false);
+        let schemas = source.keywords(first, &["drop", "schema"]);
+        let moved = if schemas { whole_schemas(source, context)? } else { Touched::default() };
+        let mut done = other(source, context, state, None, false)?;
+        done.touched = joined(done.touched, moved);
+        return Ok(done);
     }
     let replaces = source.keywords(index, &["or", "replace"]);
     if replaces {
@@ -136,7 +149,81 @@ fn alter(
             settings::may_write(&parameter, None, source.byte(token + 1))?;
         }
     }
-    other(source, context, state, None, source.keyword(index, "schema"))
+    if let Some(concerned) = checks_rows(source, index) {
+        let mut relations: Vec<&Arc<Relation>> = context.catalogue.relations.values().collect();
+        relations.sort_unstable_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
+        for relation in relations {
+            // A view has no rows to look at, and what is the system's own is of none of these types.
+            let labelled =
+                |column: &Column| column.protection.as_ref().is_some_and(|protection| !protection.built_in);
+            let has = relation.kind != RelationKind::View
+                && relation.columns.iter().any(|column| labelled(column) && concerned(column));
+            if has && cover::whole(relation, ALL, context.catalogue, context.access).is_none() {
+                return Err(refuse::type_in_use(relation, source.byte(index)));
+            }
+        }
+    }
+    let renames = source.keyword(index, "schema") && source.keyword(index + 2, "rename");
+    let moved = if renames { whole_schemas(source, context)? } else { Touched::default() };
+    let mut done = other(source, context, state, None, source.keyword(index, "schema"))?;
+    done.touched = joined(done.touched, moved);
+    Ok(done)
+}
+
+/// ALTER DOMAIN and ALTER TYPE that look at the rows of every relation which uses the type, and say
+/// what is wrong with them: which columns could be of it. Domains over domains, arrays and composites
+/// are not told apart here.
+fn checks_rows(source: &Source<'_>, index: usize) -> Option<fn(&Column) -> bool> {
+    let any = |words: &[&str]| (index + 1..source.range.end).any(|token| source.one_of(token, words));
+    let not_null = (index + 1..source.range.end).any(|token| source.keywords(token, &["set", "not", "null"]));
+    if source.keyword(index, "domain") && (not_null || any(&["add", "validate"])) {
+        return Some(|column| column.column_type.domain || column.column_type.base == BaseType::Other);
+    }
+    if source.keyword(index, "type") && any(&["attribute"]) {
+        return Some(|column| column.column_type.base == BaseType::Other);
+    }
+    None
+}
+
+/// What takes grants for all that is protected in the schemas that a statement names: another
+/// schema could take the name of one before the catalogue has seen it.
+fn whole_schemas(source: &Source<'_>, context: &Context<'_>) -> Result<Touched, Refusal> {
+    let mut touched = Touched::default();
+    let mut seen = BTreeSet::new();
+    for token in source.range.clone() {
+        let known = |schema: &str| context.catalogue.schemas.contains(schema);
+        let Some(schema) = source.name(token).filter(|schema| known(schema)) else { continue };
+        if !seen.insert(schema.clone()) {
+            continue;
+        }
+        let mut inside: Vec<&Arc<Relation>> = context
+            .catalogue
+            .relations
+            .values()
+            .filter(|relation| relation.schema == *schema && relation.is_protected())
+            .collect();
+        inside.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        for relation in inside {
+            let byte = source.byte(token);
+            let grants = cover::whole(relation, ALL, context.catalogue, context.access)
+                .ok_or_else(|| refuse::not_defined(relation, byte))?;
+            touch(&mut touched, relation, &grants);
+        }
+    }
+    Ok(touched)
+}
+
+fn joined(mut touched: Touched, more: Touched) -> Touched {
+    touched.relations.extend(more.relations);
+    touched.raw.extend(more.raw);
+    touched.grants.extend(more.grants);
+    touched.relations.sort_unstable();
+    touched.relations.dedup();
+    touched.raw.sort_unstable();
+    touched.raw.dedup();
+    touched.grants.sort_unstable();
+    touched.grants.dedup();
+    touched
 }
 
 /// The tokens of the name of what is made.
@@ -216,12 +303,14 @@ fn other(
         let name = source.name(token).unwrap_or_default();
         match finding.risk {
             Risk::Relation => {
-                concerns = true;
-                if created.as_ref().is_some_and(|created| created.contains(&token))
-                    || defines_column(source, token)
-                {
+                if created.as_ref().is_some_and(|created| created.contains(&token)) {
+                    concerns = true;
                     continue;
                 }
+                if !ddl_names::may_be_relation(source, token) {
+                    continue;
+                }
+                concerns = true;
                 if let Some(relation) = named(source, token, context, state)? {
                     if let (Some(culprit), true) = (&relation.read_risk, runs) {
                         return Err(refuse::unsafe_relation(&relation, culprit, byte));
@@ -248,7 +337,7 @@ fn other(
                         byte,
                     ));
                 }
-                settings::call(source, token, &name)?;
+                settings::stored_call(source, token, &name)?;
             }
             Risk::Console => {
                 return Err(refuse::console(
@@ -266,19 +355,6 @@ fn other(
         done.effects.push(Effect::SessionState);
     }
     Ok(done)
-}
-
-/// Is it the name of a column that CREATE TABLE or ALTER TABLE adds: before a type, where no relation
-/// can stand? (A query could have `FROM a, b alias`; these statements have none.)
-fn defines_column(source: &Source<'_>, token: usize) -> bool {
-    let tables = (1..6).any(|offset| source.keyword(source.range.start + offset, "table"));
-    let queries = source.range.clone().any(|token| {
-        source.one_of(token, &["select", "with", "table"]) && { token > source.range.start + 5 }
-    });
-    let Some(before) = token.checked_sub(1).filter(|_| tables && !queries) else { return false };
-    let added =
-        source.punct(before, "(") || source.punct(before, ",") || source.one_of(before, &["add", "column"]);
-    added && source.plain_name(token + 1).is_some()
 }
 
 /// The name of a temporary relation that a statement makes.
@@ -340,7 +416,7 @@ fn touch(touched: &mut Touched, relation: &Relation, grants: &[crate::GrantId]) 
     touched.grants.dedup();
 }
 
-/// LOCK and TRUNCATE: a list of relations, each of which takes grants for all of it.
+/// TRUNCATE: a list of relations, each of which takes grants for all of it.
 pub(crate) fn relations(
     source: &Source<'_>,
     context: &Context<'_>,
@@ -350,9 +426,11 @@ pub(crate) fn relations(
     actions: Actions,
 ) -> Result<Finished, Refusal> {
     let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);
-    if findings.is_empty() {
+    let last = source.range.end.saturating_sub(1);
+    if findings.is_empty() && !source.keyword(last, "cascade") {
         return Ok(Finished::default());
     }
+    let mut judged = Vec::new();
     let mut walk = Walk::new(source, context, state, Frame::Inner, Facts::default());
     let mut touched = Touched::default();
     let mut next = if source.keyword(index, "table") { index + 1 } else { index };
@@ -367,6 +445,7 @@ pub(crate) fn relations(
         if let Resolved::Known(relation) = walk.find(&name)? {
             let grants = may_write(&relation, verb, actions, context, byte)?;
             walk.write_out(&name, &relation)?;
+            judged.push(relation.oid);
             touch(&mut touched, &relation, &grants);
             // It reads nothing.
             touched.raw.clear();
@@ -380,12 +459,41 @@ pub(crate) fn relations(
         }
         next += 1;
     }
+    if source.one_of(next, &["restart", "continue"]) {
+        next += 2;
+    }
+    if source.keyword(next, "cascade") {
+        taken_along(context, &judged, actions, source.byte(next))?;
+    }
     let mut done = walk.finish(&findings)?;
     done.touched = touched;
     Ok(done)
 }
 
-/// VACUUM, ANALYZE, REINDEX, CLUSTER, REFRESH: they show nothing of what they touch, and errors
+/// CASCADE takes every table along that has a foreign key to a named one, whatever the key's action;
+/// which these are is not known here.
+fn taken_along(context: &Context<'_>, judged: &[Oid], actions: Actions, byte: usize) -> Result<(), Refusal> {
+    let labelled =
+        |column: &Column| column.protection.as_ref().is_some_and(|protection| !protection.built_in);
+    let mut concerned: Vec<&Arc<Relation>> = context
+        .catalogue
+        .relations
+        .values()
+        .filter(|relation| matches!(relation.kind, RelationKind::Table | RelationKind::PartitionedTable))
+        .filter(|relation| relation.columns.iter().any(labelled) || relation.write_risk.is_some())
+        .filter(|relation| !judged.contains(&relation.oid))
+        .collect();
+    concerned.sort_unstable_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
+    match concerned
+        .into_iter()
+        .find(|relation| may_write(relation, "truncate", actions, context, byte).is_err())
+    {
+        Some(relation) => Err(refuse::taken_along(relation, byte)),
+        None => Ok(()),
+    }
+}
+
+/// LOCK, VACUUM, ANALYZE, REINDEX, CLUSTER, REFRESH: they show nothing of what they touch, and errors
 /// are reworded where something protected is touched.
 pub(crate) fn maintain(
     source: &Source<'_>,
@@ -393,7 +501,11 @@ pub(crate) fn maintain(
     state: &State,
 ) -> Result<Finished, Refusal> {
     let mut done = Finished::default();
-    let rewrites = !source.one_of(source.range.start, &["vacuum", "analyze", "analyse", "checkpoint"]);
+    let runs_nothing = ["vacuum", "analyze", "analyse", "checkpoint", "lock"];
+    let rewrites = !source.one_of(source.range.start, &runs_nothing);
+    if let (true, Some(culprit)) = (rewrites, ddl_names::fires(source, context.catalogue)) {
+        return Err(refuse::unsafe_call("maintenance", culprit, source.byte(source.range.start)));
+    }
     for finding in screen(source.text, source.tokens, source.range.clone(), context.catalogue) {
         let byte = source.byte(finding.token);
         match finding.risk {
@@ -410,6 +522,11 @@ pub(crate) fn maintain(
             Risk::Toast => return Err(toast(&source.name(finding.token).unwrap_or_default(), byte)),
             _ => {}
         }
+    }
+    if done.touched.relations.is_empty() && ddl_names::maintains_all(source) {
+        let protected = context.catalogue.relations.values().filter(|relation| relation.is_protected());
+        done.touched.relations.extend(protected.map(|relation| relation.oid));
+        done.touched.relations.sort_unstable();
     }
     if source.keyword(source.range.start, "refresh") {
         done.effects.push(Effect::Ddl);

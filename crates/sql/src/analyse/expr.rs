@@ -5,7 +5,8 @@ use sqlparser::ast::{DataType, Expr, Function, Ident, ObjectName, ObjectNamePart
 use super::account::Role;
 use super::parse::token_of;
 use super::tree::{self, Part};
-use super::walk::{Walk, Walked};
+use super::walk::{Walk, Walked, What};
+use super::{refuse, text};
 use crate::Refusal;
 
 /// The parts of a name; None for forms of other dialects.
@@ -73,9 +74,19 @@ impl Walk<'_> {
                 self.qualified_by(&parts, found.as_ref().map(|(_, item)| item))?;
                 match found {
                     Some((block, item)) => {
-                        self.uses_row(block, &item, parts.last().copied().and_then(token_of))
+                        self.uses_row(block, &item, parts.last().copied().and_then(token_of))?;
+                        match (&item.what, &item.alias, parts.first(), parts.last()) {
+                            (What::Entry(entry), Some(alias), Some(first), Some(last)) => {
+                                let tokens = self.token(first)?..self.token(last)? + 1;
+                                self.refer_row(*entry, tokens, &text::name(alias))
+                            }
+                            _ => Ok(()),
+                        }
                     }
-                    None => Ok(()),
+                    None => match parts.last().filter(|_| self.sees_target()) {
+                        Some(last) => Err(refuse::missing_from(&last.value, self.byte(last))),
+                        None => Ok(()),
+                    },
                 }
             }
         }
@@ -83,12 +94,19 @@ impl Walk<'_> {
 
     fn function(&mut self, function: &Function) -> Walked {
         let name = self.name_parts(&function.name)?;
-        if self.call(&name, false)? {
+        if self.call(&name, tree::argument_count(function), false)? {
             // Replaced with its arguments and all.
             return Ok(());
         }
         let arguments =
             tree::arguments(function).ok_or_else(|| self.unsupported("such a call", name.last().copied()))?;
+        if let Some(function) = name.last() {
+            for part in &arguments {
+                if let Part::Expr(Expr::Identifier(argument)) = part {
+                    self.note_argument(function, argument);
+                }
+            }
+        }
         let aggregates = name.last().is_some_and(|name| is_aggregate(&name.value)) && function.over.is_none();
         let block = self.blocks.len().checked_sub(1);
         self.within_aggregate(block.filter(|_| aggregates), 1);

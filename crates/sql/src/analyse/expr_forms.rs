@@ -3,8 +3,8 @@
 use sqlparser::tokenizer::Token as Parsed;
 
 use super::account::Role;
-use super::keywords;
-use super::normalise::{Normaliser, Open};
+use super::normalise::{Normaliser, Open, quoted};
+use super::{call_forms, keywords};
 use crate::TokenKind;
 
 /// The index after the form, if there is one at `index`.
@@ -74,15 +74,61 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
                     to.emit_name(index, "collation");
                     Some(index + 2)
                 }
-                // TRIM(BOTH FROM x)
-                "from" if is_before(&["both", "leading", "trailing"]) => Some(index + 1),
+                "by" => call_forms::xml_passing(to, index),
+                // Whatever order LIMIT, OFFSET and FETCH come in, the parser takes the first two.
+                "fetch" if source.one_of(index + 1, &["first", "next"]) => {
+                    to.emit_keyword(index, "LIMIT");
+                    if source.one_of(index + 2, &["row", "rows"]) {
+                        to.emit(index, Parsed::Number("1".to_owned(), false));
+                    }
+                    Some(index + 2)
+                }
+                "row" | "rows" if source.keyword(index + 1, "only") => Some(index + 2),
+                "row" | "rows" if source.keywords(index + 1, &["with", "ties"]) => Some(index + 3),
+                // A list of rows alone cannot be ordered or cut in an expression, to the parser.
+                "values"
+                    if before.is_some_and(|before| source.punct(before, "("))
+                        && source.punct(index + 1, "(") =>
+                {
+                    for token in [
+                        Parsed::make_word("WITH", None),
+                        quoted("\0"),
+                        Parsed::make_word("AS", None),
+                        Parsed::LParen,
+                        Parsed::make_word("SELECT", None),
+                        Parsed::Number("1".to_owned(), false),
+                        Parsed::RParen,
+                        Parsed::make_word("VALUES", None),
+                    ] {
+                        to.emit(index, token);
+                    }
+                    Some(index + 1)
+                }
+                // MERGE: INSERT DEFAULT VALUES
+                "insert" if is_before(&["then"]) && source.keywords(index + 1, &["default", "values"]) => {
+                    to.emit_keyword(index, "INSERT");
+                    to.emit_keyword(index, "VALUES");
+                    to.emit(index, Parsed::LParen);
+                    to.emit_keyword(index, "DEFAULT");
+                    to.emit(index, Parsed::RParen);
+                    Some(index + 3)
+                }
+                "select" if source.punct(index + 1, ")") || source.is_end(index + 1) => {
+                    to.emit_keyword(index, "SELECT");
+                    to.emit_keyword(index, "NULL");
+                    Some(index + 1)
+                }
                 // SUBSTRING(x SIMILAR y ESCAPE z)
                 "similar" if to.inside() == Some(Open::Call) && !source.keyword(index + 1, "to") => {
                     to.emit_keyword(index, "LIKE");
                     Some(index + 1)
                 }
                 "at" if source.keyword(index + 1, "local") => Some(index + 2),
-                "document" if is_before(&["is", "not"]) => {
+                "document"
+                    if is_before(&["is"])
+                        || (is_before(&["not"])
+                            && before.is_some_and(|not| not > 0 && source.keyword(not - 1, "is"))) =>
+                {
                     to.emit_keyword(index, "NULL");
                     Some(index + 1)
                 }

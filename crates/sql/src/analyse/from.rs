@@ -26,6 +26,7 @@ impl Walk<'_> {
     }
 
     fn joined(&mut self, tree: &TableWithJoins) -> Walked {
+        let first = self.blocks.last().map_or(0, |block| block.items.len());
         self.factor(&tree.relation)?;
         for Join { relation, global, join_operator } in &tree.joins {
             if *global {
@@ -44,7 +45,11 @@ impl Walk<'_> {
                 _ => return Err(self.unsupported("such a join", None)),
             };
             match constraint {
-                JoinConstraint::On(expr) => self.expr(expr)?,
+                JoinConstraint::On(expr) => {
+                    let before = self.sees_from(first);
+                    self.expr(expr)?;
+                    self.sees_from(before);
+                }
                 JoinConstraint::Using(columns) => {
                     self.set_merges();
                     for column in columns {
@@ -61,6 +66,11 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Puts the items before this one out of sight; which one it was.
+    fn sees_from(&mut self, first: usize) -> usize {
+        self.blocks.last_mut().map_or(0, |block| std::mem::replace(&mut block.from, first))
     }
 
     fn set_merges(&mut self) {
@@ -84,6 +94,9 @@ impl Walk<'_> {
             return Err(self.unsupported("such an alias", Some(name)));
         }
         self.role(name, Role::Alias)?;
+        if !columns.is_empty() {
+            self.probes.lose_track();
+        }
         for column in columns {
             self.role(&column.name, Role::Alias)?;
             if let Some(of) = &column.data_type {
@@ -221,7 +234,7 @@ impl Walk<'_> {
         alias: Option<&TableAlias>,
     ) -> Walked {
         let parts = self.name_parts(name)?;
-        let replaced = self.call(&parts, true)?;
+        let replaced = self.call(&parts, args.len(), true)?;
         if !replaced {
             let mut arguments = Vec::new();
             for argument in args {
@@ -305,6 +318,7 @@ impl Walk<'_> {
         renamed: Vec<String>,
     ) -> Result<Entry, Refusal> {
         let cover = cover::cover(&relation, self.context.catalogue, self.context.access);
+        let cover = if self.dumps { cover.dumped() } else { cover };
         let tokens = self.name_tokens(parts)?;
         let first = parts.first().map_or(Ok(tokens.start), |first| self.token(first))?;
         // A sample follows the alias, or else the name.
@@ -323,6 +337,12 @@ impl Walk<'_> {
             grouped: BTreeSet::new(),
             system: BTreeSet::new(),
             as_row: false,
+            natural: false,
+            row_grouped: false,
+            regrouped: false,
+            references: Vec::new(),
+            target: false,
+            stored: BTreeSet::new(),
         })
     }
 
@@ -395,7 +415,7 @@ impl Walk<'_> {
         // Names that nothing risky has are PostgreSQL's business alone.
         let concerns = catalogue.names.contains_key(name);
         if name.starts_with("pg_toast") || schemas.last().is_some_and(|schema| schema.value == "pg_toast") {
-            return Err(super::walk::toast(name, byte));
+            return Err(super::judge::toast(name, byte));
         }
         let found = match schemas.last() {
             Some(schema) => names::qualified(&schema.value, name, catalogue),
@@ -410,6 +430,10 @@ impl Walk<'_> {
                     self.splice(token..token + 1, text::qualified(&schema, name));
                 }
                 Ok(Resolved::Other(Some(schema)))
+            }
+            Found::Nowhere if let Some(schema) = schemas.last() => {
+                let first = schemas.first().map_or(byte, |first| self.byte(first));
+                Err(refuse::no_relation(&schema.value, name, first))
             }
             Found::Nowhere => {
                 let elsewhere: Vec<&str> = catalogue

@@ -19,7 +19,10 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
     if source.keyword(index, "only") && !is_before(&["row", "rows"]) {
         return only(to, index);
     }
-    if source.keyword(index, "table") && !is_before(&["into", "temp", "temporary", "unlogged"]) {
+    if source.keyword(index, "table")
+        && !is_before(&["into", "temp", "temporary", "unlogged"])
+        && names_all_of_a_table(to, index + 1)
+    {
         to.facts.table_commands.insert(index);
         to.emit_keyword(index, "SELECT");
         to.emit(index, sqlparser::tokenizer::Token::Mul);
@@ -51,6 +54,33 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
         return target_subscript(to, index);
     }
     None
+}
+
+/// `TABLE t`, which takes no alias.
+fn names_all_of_a_table(to: &Normaliser<'_, '_>, index: usize) -> bool {
+    const AFTER: [&str; 11] = [
+        "union",
+        "intersect",
+        "except",
+        "order",
+        "limit",
+        "offset",
+        "fetch",
+        "for",
+        "on",
+        "returning",
+        "with",
+    ];
+    let source = to.source;
+    let only = source.keyword(index, "only");
+    let parenthesis = only && source.punct(index + 1, "(");
+    let name = index + usize::from(only) + usize::from(parenthesis);
+    let Some((_, next)) = source.dotted(name) else { return false };
+    let mut next = next + usize::from(parenthesis);
+    if !only && source.operator(next, "*") {
+        next += 1;
+    }
+    source.is_end(next) || source.punct(next, ")") || source.one_of(next, &AFTER)
 }
 
 /// `ONLY t`, `ONLY (t)`
@@ -186,12 +216,15 @@ fn descendants(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
     }
     let head = first.checked_sub(1)?;
     let compared = head.checked_sub(1).is_some_and(|before| source.keyword(before, "distinct"));
-    if compared || !source.one_of(head, &["from", "join", "table", "update", "only"]) {
+    // After a comma an alias without AS would be an operand.
+    let listed = source.punct(head, ",");
+    if compared || !(listed || source.one_of(head, &["from", "join", "table", "update", "only"])) {
         return None;
     }
     let next = index + 1;
     // `EXTRACT(year FROM a * b)` multiplies.
-    let alias = to.inside() != Some(Open::Call)
+    let alias = !listed
+        && to.inside() != Some(Open::Call)
         && source.plain_name(next).is_some_and(|name| super::keywords::category(&name).is_none());
     let ends = alias
         || source.is_end(next)

@@ -5,13 +5,13 @@ use sqlparser::ast::Ident;
 
 use super::account::Role;
 use super::walk::Walk;
-use super::{console_calls, keywords, refuse, settings};
+use super::{console_calls, export, keywords, refuse, settings};
 use crate::{Refusal, TokenKind, screen};
 
 impl Walk<'_> {
-    /// Judges the call of a function by its name. True: a console call, which was replaced with its
+    /// Judges the call of a function by its name and how many arguments it is given. True: a console call, which was replaced with its
     /// arguments.
-    pub(crate) fn call(&mut self, name: &[&Ident], in_from: bool) -> Result<bool, Refusal> {
+    pub(crate) fn call(&mut self, name: &[&Ident], arguments: usize, in_from: bool) -> Result<bool, Refusal> {
         let Some((last, schemas)) = name.split_last() else { return Ok(false) };
         let token = self.token(last)?;
         let schema = schemas.last().map(|schema| schema.value.as_str());
@@ -28,13 +28,20 @@ impl Walk<'_> {
             return Ok(false);
         }
         let byte = self.source.byte(token);
-        if screen::is_setting_function(&last.value) {
-            let effect = settings::call(self.source, token, &last.value)?;
+        if (export::keeps(&last.value) || self.context.catalogue.writers.contains(&last.value))
+            && !export::are_constant(self.source, token + 1)
+        {
+            self.stores = true;
+        }
+        let setting = screen::is_setting_function(&last.value);
+        if setting {
+            let settings::Call { effect, splices } = settings::call(self.source, token, &last.value)?;
             self.literals_decide = true;
             self.effects.extend(effect);
-            return Ok(false);
+            self.splices.extend(splices);
         }
-        match self.context.catalogue.function(&last.value) {
+        match self.context.catalogue.call(&last.value, arguments) {
+            FunctionSafety::Unknown if setting => Ok(false),
             FunctionSafety::Safe => Ok(false),
             FunctionSafety::Unsafe { pg_catalog_safe: true, .. } if schema == Some("pg_catalog") => Ok(false),
             FunctionSafety::Unsafe { culprit, pg_catalog_safe } => {

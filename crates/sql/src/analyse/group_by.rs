@@ -7,8 +7,8 @@
 use sqlparser::ast::{Expr, GroupByExpr, SelectItem, Value};
 
 use super::parse::{index_of, token_of};
-use super::tree;
 use super::walk::{Walk, Walked, What};
+use super::{rows, tree};
 
 /// A GROUP BY clause that may need more columns.
 #[derive(Clone, Debug)]
@@ -122,7 +122,7 @@ impl Walk<'_> {
         let Some(grouping) = block.group_by.clone() else { return Ok(()) };
         let mut entries = Vec::new();
         block.items.iter().for_each(|item| item.what.entries(&mut entries));
-        let mut added = Vec::new();
+        let (mut added, mut keyed) = (Vec::new(), Vec::new());
         for index in entries {
             let Some(entry) =
                 self.entries.get(index).filter(|entry| !entry.raw && entry.relation.is_protected())
@@ -138,13 +138,21 @@ impl Walk<'_> {
             if key.is_empty() || !key.iter().all(of_key) {
                 continue;
             }
+            keyed.push(index);
             let visible = super::view::columns(&entry.relation, &entry.cover, &self.state.session.role);
-            for column in entry.grouped.iter().filter(|column| !named(column) && visible.contains(column)) {
+            let groups = |column: &usize| entry.relation.columns.get(*column).is_some_and(rows::has_equality);
+            let missing = |column: &&usize| !named(column) && visible.contains(column) && groups(column);
+            if entry.row_grouped && rows::is_comparable(&entry.relation) {
+                // By its name alone it could be an output.
+                added.push(format!("{}.*, ", super::text::name(&entry.alias)));
+            }
+            for column in entry.grouped.iter().filter(missing) {
                 if let Some(name) = entry.column_name(*column) {
                     added.push(format!("{}.{}, ", super::text::name(&entry.alias), super::text::name(name)));
                 }
             }
         }
+        keyed.into_iter().for_each(|entry| self.regroup(entry));
         if !added.is_empty() {
             self.splice(grouping.insert_before..grouping.insert_before, added.concat());
         }

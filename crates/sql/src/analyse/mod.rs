@@ -8,26 +8,34 @@
 mod account;
 mod block;
 mod body;
+mod call_forms;
 mod columns;
 mod console_calls;
 mod copy;
 mod cover;
 mod ddl;
+mod ddl_names;
+mod export;
 pub(crate) mod expr;
 mod expr_forms;
 mod from;
 mod from_forms;
 mod functions;
+mod grammar_words;
 mod group_by;
+mod judge;
 pub(crate) mod keywords;
 mod names;
 pub(crate) mod normalise;
 pub(crate) mod parse;
+mod probe;
 mod query;
 mod refuse;
+mod rows;
 mod session;
 mod settings;
 pub(crate) mod source;
+mod target;
 mod text;
 pub(crate) mod tree;
 mod utility;
@@ -41,8 +49,8 @@ use self::names::State;
 use self::source::Source;
 use self::walk::Frame;
 use crate::{
-    Context, LexError, LexErrorKind, Limits, Reason, Refusal, Statement, Token, TokenKind, Touched, Verdict,
-    lexer,
+    Class, Context, LexError, LexErrorKind, Limits, Reason, Refusal, Statement, Token, TokenKind, Touched,
+    Verdict, lexer,
 };
 
 /// A message's tokens and statements.
@@ -78,7 +86,14 @@ fn statement(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> S
                 if done.splices.is_empty() { Verdict::AsWritten } else { Verdict::Spliced(done.splices) };
             (verdict, done.touched, done.effects, done.literals_decide)
         }
-        Err(refusal) => (Verdict::Refused(refusal), Touched::default(), Vec::new(), false),
+        Err(mut refusal) => {
+            let alone =
+                matches!(class, Class::Select | Class::Insert | Class::Update | Class::Delete | Class::Merge);
+            if alone && refusal.reason == Reason::NotUnderstood && refusal.sqlstate == "42601" {
+                refusal.reason = Reason::UnknownForm;
+            }
+            (Verdict::Refused(refusal), Touched::default(), Vec::new(), false)
+        }
     };
     session::follow(source, &effects, context, state);
     Statement {

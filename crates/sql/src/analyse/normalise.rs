@@ -15,7 +15,7 @@ use sqlparser::tokenizer::{Location, Span, Token as Parsed, TokenWithSpan, Word}
 use super::account::Role;
 use super::keywords::{self, Category};
 use super::source::Source;
-use super::{expr_forms, from_forms};
+use super::{call_forms, expr_forms, from_forms};
 use crate::TokenKind;
 
 /// What the parser does not get to see.
@@ -47,7 +47,8 @@ pub(crate) struct Normaliser<'a, 's> {
     pub source: &'s Source<'a>,
     pub facts: Facts,
     pub out: Vec<TokenWithSpan>,
-    opened: Vec<Open>,
+    /// With the token of the parenthesis or bracket.
+    opened: Vec<(Open, usize)>,
 }
 
 /// The parser's tokens for those of a query or DML statement.
@@ -66,6 +67,7 @@ pub(crate) fn normalise(source: &Source<'_>, verb: Option<&str>) -> (Vec<TokenWi
     }
     while index < source.range.end {
         index = match from_forms::rewrite(&mut normaliser, index)
+            .or_else(|| call_forms::rewrite(&mut normaliser, index))
             .or_else(|| expr_forms::rewrite(&mut normaliser, index))
         {
             Some(next) if next > index => next,
@@ -97,7 +99,14 @@ impl Normaliser<'_, '_> {
     }
 
     pub(crate) fn inside(&self) -> Option<Open> {
-        self.opened.last().copied()
+        self.opened.last().map(|(open, _)| *open)
+    }
+
+    /// The token before the parenthesis that we are in.
+    pub(crate) fn head(&self) -> Option<usize> {
+        let (open, at) = self.opened.last()?;
+        let head = at.checked_sub(1).filter(|head| self.source.range.contains(head))?;
+        (*open != Open::Bracket).then_some(head)
     }
 
     fn copy(&mut self, index: usize) {
@@ -144,15 +153,16 @@ impl Normaliser<'_, '_> {
                     || index
                         .checked_sub(2)
                         .is_some_and(|first| self.source.keywords(first, &["rows", "from"]));
-                self.opened.push(if self.source.starts_query(first) {
+                let open = if self.source.starts_query(first) {
                     Open::Query
                 } else if called {
                     Open::Call
                 } else {
                     Open::Group
-                });
+                };
+                self.opened.push((open, index));
             }
-            "[" => self.opened.push(Open::Bracket),
+            "[" => self.opened.push((Open::Bracket, index)),
             ")" | "]" => {
                 self.opened.pop();
             }

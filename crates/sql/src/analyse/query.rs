@@ -1,15 +1,16 @@
 //! The walk over queries.
 
 use sqlparser::ast::{
-    Distinct, GroupByExpr, GroupByWithModifier, LimitClause, NamedWindowExpr, OrderBy, OrderByKind, Query,
-    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, WildcardAdditionalOptions,
-    With,
+    Distinct, Expr, GroupByExpr, GroupByWithModifier, Ident, LimitClause, NamedWindowExpr, OrderBy,
+    OrderByKind, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    WildcardAdditionalOptions, With,
 };
 
 use super::account::Role;
 use super::parse::index_of;
-use super::tree;
+use super::probe::Place;
 use super::walk::{Block, Item, Star, Walk, Walked, What};
+use super::{refuse, target, tree};
 use crate::{Effect, Refusal};
 
 impl Walk<'_> {
@@ -36,6 +37,7 @@ impl Walk<'_> {
             return Err(self.unsupported("such a clause", None));
         }
         self.depth += 1;
+        let place = std::mem::take(&mut self.probes.place);
         self.ctes.push(Vec::new());
         if let Some(with) = with {
             self.with(with)?;
@@ -43,15 +45,16 @@ impl Walk<'_> {
         if let SetExpr::Select(select) = body.as_ref() {
             self.blocks.push(Block::default());
             self.select(select)?;
-            self.ordering(order_by.as_ref())?;
+            self.ordering(order_by.as_ref(), Some(&select.projection))?;
             self.limits(limit_clause.as_ref(), fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()))?;
             self.close_block()?;
         } else {
             self.set_expr(body)?;
-            self.ordering(order_by.as_ref())?;
+            self.ordering(order_by.as_ref(), None)?;
             self.limits(limit_clause.as_ref(), fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()))?;
         }
         self.ctes.pop();
+        self.probes.place = place;
         self.depth -= 1;
         Ok(())
     }
@@ -67,6 +70,9 @@ impl Walk<'_> {
         for cte in &with.cte_tables {
             if cte.from.is_some() {
                 return Err(self.unsupported("such a WITH clause", Some(&cte.alias.name)));
+            }
+            if !cte.alias.columns.is_empty() {
+                self.probes.lose_track();
             }
             for column in &cte.alias.columns {
                 self.role(&column.name, Role::Alias)?;
@@ -224,6 +230,13 @@ impl Walk<'_> {
         for name in names {
             self.role(name, Role::Schema)?;
         }
+        if let Some(culprit) = self.context.catalogue.defining("SELECT INTO") {
+            return Err(refuse::unsafe_call(
+                "SELECT INTO",
+                culprit,
+                self.source.byte(self.source.range.start),
+            ));
+        }
         self.stores = true;
         self.effects.extend([Effect::Ddl, Effect::SessionState]);
         Ok(())
@@ -249,11 +262,29 @@ impl Walk<'_> {
     }
 
     pub(crate) fn select_item(&mut self, item: &SelectItem) -> Walked {
+        let (plain, name) = match item {
+            SelectItem::UnnamedExpr(expr) => (is_name(expr), is_name(expr).then(String::new)),
+            SelectItem::ExprWithAlias { expr, alias } => (is_name(expr), Some(alias.value.clone())),
+            _ => (true, Some(String::new())),
+        };
+        let place = match self.depth > 1 {
+            true => Place::Carried,
+            false if plain => Place::Output,
+            false => Place::Clause,
+        };
+        let place = std::mem::replace(&mut self.probes.place, place);
+        let name = std::mem::replace(&mut self.probes.name, name);
+        self.item(item)?;
+        (self.probes.place, self.probes.name) = (place, name);
+        Ok(())
+    }
+
+    fn item(&mut self, item: &SelectItem) -> Walked {
         match item {
-            SelectItem::UnnamedExpr(expr) => self.expr(expr),
+            SelectItem::UnnamedExpr(expr) => self.named_by(target::naming(expr), expr),
             SelectItem::ExprWithAlias { expr, alias } => {
                 self.role(alias, Role::Alias)?;
-                self.expr(expr)
+                self.named_by(None, expr)
             }
             SelectItem::ExprWithAliases { .. } => Err(self.unsupported("such an item", None)),
             SelectItem::Wildcard(options) => {
@@ -272,10 +303,18 @@ impl Walk<'_> {
                 let first = parts.first().map_or(Ok(star), |first| self.token(first))?;
                 match self.qualifier(&parts) {
                     Some((block, item)) => self.qualified_star(first..star + 1, block, &item),
-                    None => Ok(()),
+                    None => self.not_hidden(&parts),
                 }
             }
         }
+    }
+
+    /// An item of a select list that is called what the reference at this token is called.
+    fn named_by(&mut self, naming: Option<usize>, expr: &sqlparser::ast::Expr) -> Walked {
+        let outer = std::mem::replace(&mut self.naming, naming);
+        self.expr(expr)?;
+        self.naming = outer;
+        Ok(())
     }
 
     fn star(&self, options: &WildcardAdditionalOptions) -> Result<usize, Refusal> {
@@ -330,14 +369,24 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn ordering(&mut self, order_by: Option<&OrderBy>) -> Walked {
+    /// ORDER BY. A name alone is that of an output first; over UNION and its like, where no select
+    /// list is given here, it can be nothing else.
+    fn ordering(&mut self, order_by: Option<&OrderBy>, select: Option<&[SelectItem]>) -> Walked {
         let Some(order_by) = order_by else { return Ok(()) };
         let OrderBy { kind: OrderByKind::Expressions(items), interpolate: None } = order_by else {
             return Err(self.unsupported("such an ORDER BY clause", None));
         };
         let mut parts = Vec::new();
         tree::ordering(items, &mut parts).ok_or_else(|| self.unsupported("such an ORDER BY clause", None))?;
-        self.parts(parts)
+        for part in parts {
+            match part {
+                tree::Part::Expr(Expr::Identifier(name)) if names_output(name, select) => {
+                    self.role(name, Role::Column)?;
+                }
+                part => self.parts(vec![part])?,
+            }
+        }
+        Ok(())
     }
 
     fn limits(&mut self, limit: Option<&LimitClause>, fetch: Option<&sqlparser::ast::Expr>) -> Walked {
@@ -353,4 +402,21 @@ impl Walk<'_> {
             Some(_) => Err(self.unsupported("such a LIMIT clause", None)),
         }
     }
+}
+
+/// Does a name in ORDER BY mean an output by its alias?
+fn names_output(name: &Ident, select: Option<&[SelectItem]>) -> bool {
+    let Some(select) = select else { return true };
+    select.iter().any(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } => alias.value == name.value,
+        // The column itself goes by its name.
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => {
+            names.last().is_some_and(|last| last.value == name.value)
+        }
+        _ => false,
+    })
+}
+
+fn is_name(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }

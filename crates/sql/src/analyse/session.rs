@@ -11,6 +11,17 @@ pub(crate) fn follow(source: &Source<'_>, effects: &[Effect], context: &Context<
         return;
     }
     let first = source.range.start;
+    let word = source.name(first);
+    let word = word.as_deref();
+    // The end of a transaction undoes what was done in it, RESET what was done in the session.
+    let undone = match word {
+        Some("commit" | "end" | "prepare" | "rollback" | "abort") => state.session.settled,
+        Some("reset" | "discard") => state.session.pristine,
+        _ => false,
+    };
+    if undone {
+        return;
+    }
     // A temporary relation hides a permanent one, but only of its own name.
     if let Some(made) = super::ddl::temporary_name(source)
         && !context.catalogue.names.contains_key(&made)
@@ -18,7 +29,9 @@ pub(crate) fn follow(source: &Source<'_>, effects: &[Effect], context: &Context<
         state.session.temp_relations.push(made);
         return;
     }
-    state.unknown = Some(match source.name(first).as_deref() {
+    state.session.settled = false;
+    state.session.pristine = false;
+    state.unknown = Some(match word {
         Some("set") => match set(source, context, state) {
             Some(()) => return,
             None => "SET",

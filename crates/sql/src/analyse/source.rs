@@ -109,6 +109,29 @@ impl<'a> Source<'a> {
         None
     }
 
+    /// Is the token directly inside the parentheses of EXTRACT, SUBSTRING, TRIM or OVERLAY, in which
+    /// FROM stands before an expression? A query there would have parentheses of its own.
+    pub(crate) fn in_call_grammar(&self, index: usize) -> bool {
+        let mut depth = 0_usize;
+        for before in (self.range.start..index).rev() {
+            match self.raw(before) {
+                ")" | "]" => depth += 1,
+                "(" | "[" if depth > 0 => depth -= 1,
+                "(" => {
+                    let word = before.checked_sub(1);
+                    let named = |word: usize| {
+                        self.one_of(word, &["extract", "substring", "trim", "overlay"])
+                            && !word.checked_sub(1).is_some_and(|point| self.punct(point, "."))
+                    };
+                    return word.is_some_and(named);
+                }
+                "[" => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Is the token at `index` the first of a statement that can stand in parentheses?
     pub(crate) fn starts_query(&self, index: usize) -> bool {
         self.one_of(index, &["select", "with", "values", "table", "insert", "update", "delete", "merge"])

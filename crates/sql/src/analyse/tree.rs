@@ -248,6 +248,20 @@ pub(crate) fn arguments(function: &Function) -> Option<Vec<Part<'_>>> {
     Some(parts)
 }
 
+/// How many arguments a call has; those of WITHIN GROUP are arguments too.
+pub(crate) fn argument_count(function: &Function) -> usize {
+    let direct = match &function.args {
+        FunctionArguments::None => 0,
+        FunctionArguments::Subquery(_) => 1,
+        FunctionArguments::List(list) => list
+            .args
+            .iter()
+            .filter(|argument| !matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Wildcard)))
+            .count(),
+    };
+    direct + function.within_group.len()
+}
+
 pub(crate) fn argument_parts<'e>(argument: &'e FunctionArg, parts: &mut Vec<Part<'e>>) -> Option<()> {
     let value = match argument {
         FunctionArg::Named { name, arg, .. } => {

@@ -3,9 +3,10 @@
 
 use super::account::{Account, Role};
 use super::body::{self, Body};
+use super::judge::judge;
 use super::names::State;
 use super::source::Source;
-use super::walk::{Finished, Frame, judge};
+use super::walk::{Finished, Frame};
 use super::{copy, ddl, refuse, settings};
 use crate::screen::screen;
 use crate::{Actions, Class, Context, Effect, Reason, Refusal};
@@ -117,14 +118,8 @@ pub(crate) fn statement(source: &Source<'_>, context: &Context<'_>, state: &Stat
             names_only(source, context, effects)
         }
         Class::Listen | Class::Notify => names_only(source, context, Vec::new()),
-        Class::Lock => ddl::relations(
-            source,
-            context,
-            state,
-            first + 1,
-            "lock",
-            Actions { update: true, ..Actions::default() },
-        ),
+        // It shows nothing of what it locks.
+        Class::Lock => ddl::maintain(source, context, state),
         Class::Do => Err(refuse::code("DO", source.byte(first))),
         Class::Call => call(source, context, state),
         Class::Maintenance => ddl::maintain(source, context, state),
@@ -240,6 +235,9 @@ fn execute(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
     Ok(done)
 }
 
+/// The cursor by which `pg_dump --inserts` reads every table.
+const DUMP_CURSOR: &str = "_pg_dump_cursor";
+
 /// `DECLARE name [option …] CURSOR [WITH HOLD] FOR query`
 fn declare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
     let first = source.range.start;
@@ -247,8 +245,10 @@ fn declare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
     let query = (first + 2..source.range.end).find(|index| source.keyword(*index, "for"));
     let query = query.ok_or_else(|| not_understood(source, first + 2))?;
     names_only(&source.part(first..query), context, Vec::new())?;
-    let mut done =
-        body::analyse(&source.part(query + 1..source.range.end), context, state, Body::new(Frame::Inner))?;
+    let body = Body::new(Frame::Inner);
+    // Whoever takes the name without being pg_dump gets no more by it.
+    let body = if cursor == DUMP_CURSOR { body.dumping() } else { body };
+    let mut done = body::analyse(&source.part(query + 1..source.range.end), context, state, body)?;
     done.effects.insert(0, Effect::Declare { cursor: cursor.into_owned() });
     Ok(done)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::cover::{Cover, Shown};
 use super::text;
 use crate::{Piece, Predicate};
-use pgwarrant_catalog::Relation;
+use pgwarrant_catalog::{Column, Relation};
+use pgwarrant_masking::{Method, compile};
 
 /// What the relation is called inside its privacy view.
 const ROW: &str = "r";
@@ -17,6 +18,8 @@ pub(crate) struct Reference {
     pub sample: Option<std::ops::Range<usize>>,
     /// System columns that the statement names.
     pub system: Vec<&'static str>,
+    /// It is in a NATURAL JOIN.
+    pub natural: bool,
 }
 
 /// Which columns of the relation the privacy view has, as indexes.
@@ -37,8 +40,10 @@ pub(crate) fn columns(relation: &Relation, cover: &Cover, role: &str) -> Vec<usi
 
 /// `(SELECT r.id, CAST(… AS pg_catalog.text) AS email FROM public.customers AS r)`
 pub(crate) fn pieces(relation: &Relation, cover: &Cover, role: &str, reference: &Reference) -> Vec<Piece> {
-    let mut list: Vec<String> = columns(relation, cover, role)
-        .into_iter()
+    let shown = columns(relation, cover, role);
+    let mut list: Vec<String> = shown
+        .iter()
+        .copied()
         .filter_map(|index| {
             let (column, cover) = relation.columns.get(index).zip(cover.columns.get(index))?;
             let name = text::name(&column.name);
@@ -50,10 +55,19 @@ pub(crate) fn pieces(relation: &Relation, cover: &Cover, role: &str, reference: 
                     format!("CASE WHEN {} THEN {raw} ELSE {} END AS {name}", any(predicates), mask()?)
                 }
                 Shown::Masked | Shown::Blocked => format!("{} AS {name}", mask()?),
+                Shown::Blank => format!("{} AS {name}", blank(column)),
             })
         })
         .collect();
     list.extend(reference.system.iter().map(|column| format!("{ROW}.{column}")));
+    if reference.natural {
+        // Of a type that has no equality.
+        let left_out = relation.columns.iter().enumerate().filter(|(index, _)| !shown.contains(index));
+        list.extend(
+            left_out
+                .map(|(_, column)| format!("CAST(NULL AS pg_catalog.json) AS {}", text::name(&column.name))),
+        );
+    }
     let only = if reference.only { "ONLY " } else { "" };
     let from = format!("{only}{} AS {ROW}", text::qualified(&relation.schema, &relation.name));
     let rows =
@@ -67,6 +81,14 @@ pub(crate) fn pieces(relation: &Relation, cover: &Cover, role: &str, reference: 
             Piece::Tokens(sample.clone()),
             Piece::Text(format!("{rows})")),
         ],
+    }
+}
+
+/// One value for every row, NULL where the type has none.
+fn blank(column: &Column) -> String {
+    match compile(&Method::Redact, &column.column_type, "", false) {
+        Ok(mask) => mask.render(""),
+        Err(_) => format!("CAST(NULL AS {})", column.column_type.sql),
     }
 }
 

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use pgwarrant_catalog::{ColumnId, FunctionSafety, Relation};
+use pgwarrant_catalog::{ColumnId, Relation};
 use sqlparser::ast::Ident;
 
 use super::account::{Account, Role};
 use super::cover::{Cover, Shown};
+use super::judge::judge;
 use super::names::State;
 use super::normalise::Facts;
 use super::parse::token_of;
+use super::probe::Probes;
+use super::rows::Reference;
 use super::source::Source;
 use super::{refuse, view};
-use crate::screen::{Finding, Risk};
+use crate::screen::Finding;
 use crate::{Context, Effect, Piece, Refusal, Splice, Touched};
 
 /// A reference to a relation with protected columns.
@@ -39,6 +42,17 @@ pub(crate) struct Entry {
     pub system: BTreeSet<&'static str>,
     /// Its rows are named as values (`row_to_json(c)`).
     pub as_row: bool,
+    /// In a NATURAL JOIN.
+    pub natural: bool,
+    /// Its row is named as a value outside of aggregates.
+    pub row_grouped: bool,
+    /// Its primary key is grouped by.
+    pub regrouped: bool,
+    pub references: Vec<Reference>,
+    /// The target of a write: not it is replaced, but each reference to a column of it.
+    pub target: bool,
+    /// Columns whose values go where they outlive the statement, if it stores any.
+    pub stored: BTreeSet<usize>,
 }
 
 impl Entry {
@@ -49,6 +63,13 @@ impl Entry {
             let index = self.relation.columns.iter().position(|column| column.name == name)?;
             (index >= self.renamed.len()).then_some(index)
         })
+    }
+
+    /// May the role not read this column, so that its privacy view has to do without?
+    pub(crate) fn is_unreadable(&self, index: usize, role: &str) -> bool {
+        let unreadable = self.relation.unreadable.get(role);
+        let column = self.relation.columns.get(index);
+        unreadable.zip(column).is_some_and(|(attnums, column)| attnums.contains(&column.attnum))
     }
 
     /// What a column goes by here.
@@ -113,6 +134,13 @@ pub(crate) struct Block {
     pub stars: Vec<Star>,
     /// GROUP BY with a whole primary key: where to put more columns.
     pub group_by: Option<super::group_by::Grouping>,
+    /// Items before this one are out of sight: a join's ON sees what it joins.
+    pub from: usize,
+    /// ON CONFLICT DO UPDATE, where PostgreSQL finds a name without a point both in the target and in
+    /// `excluded`.
+    pub conflict: bool,
+    /// `old` and `new` in RETURNING (PostgreSQL 18), by qualifier only.
+    pub versions: Vec<Item>,
 }
 
 /// What surrounds the statement, as far as it decides what is allowed in it.
@@ -139,11 +167,27 @@ pub(crate) struct Walk<'a> {
     pub literals_decide: bool,
     /// What the statement reads goes to a place that outlives it.
     pub stores: bool,
+    /// It is a dump's, in which blocked columns are blank.
+    pub dumps: bool,
     pub frame: Frame,
     /// A console function acts in it.
     pub acts: bool,
     /// Queries that we are inside of.
     pub depth: usize,
+    /// In a clause that decides over rows and whose values are stored nowhere.
+    pub filters: bool,
+    /// Before the first write, what [`Walk::stores`] was.
+    pub kept: Option<bool>,
+    /// Words in the statement that begin a write which may store what another one returns.
+    pub storing_words: usize,
+    /// In the value for a column of a write's target.
+    pub assigning: Option<super::target::Assigning>,
+    /// The token of the reference that gives an item of a select list its name.
+    pub naming: Option<usize>,
+    /// Masked columns that are compared with something.
+    pub probes: Probes,
+    /// Tokens of arguments that, if they are rows, need the type of their relation's.
+    pub typed_rows: BTreeSet<usize>,
 }
 
 pub(crate) type Walked = Result<(), Refusal>;
@@ -174,9 +218,17 @@ impl<'a> Walk<'a> {
             effects: Vec::new(),
             literals_decide: false,
             stores: false,
+            dumps: false,
             frame,
             acts: false,
             depth: 0,
+            filters: false,
+            kept: None,
+            storing_words: storing_words(source),
+            assigning: None,
+            naming: None,
+            probes: Probes::default(),
+            typed_rows: BTreeSet::new(),
         }
     }
 
@@ -241,7 +293,7 @@ impl<'a> Walk<'a> {
         }
         self.touched.relations.sort_unstable();
         self.touched.relations.dedup();
-        for columns in [&mut self.touched.masked, &mut self.touched.raw] {
+        for columns in [&mut self.touched.masked, &mut self.touched.raw, &mut self.touched.written] {
             columns.sort_unstable();
             columns.dedup();
         }
@@ -250,6 +302,10 @@ impl<'a> Walk<'a> {
         masked.retain(|column| raw.binary_search(column).is_err());
         self.touched.grants.sort_unstable();
         self.touched.grants.dedup();
+        let probed = self.probes.finish(self.source);
+        self.touched.probed = probed.columns;
+        self.touched.probe_tokens = probed.tokens;
+        self.touched.probe_values = probed.values;
         Ok(Finished {
             splices: self.splices,
             touched: self.touched,
@@ -267,26 +323,27 @@ impl<'a> Walk<'a> {
         self.touched.grants.extend(&entry.cover.only_by);
         let mut kept = Vec::new();
         for (index, (column, cover)) in entry.relation.columns.iter().zip(&entry.cover.columns).enumerate() {
-            if column.protection.is_none() || !(entry.used.contains(&index) || entry.raw) {
+            let whole = entry.raw && !entry.target;
+            if column.protection.is_none() || !(entry.used.contains(&index) || whole) {
                 continue;
             }
             let id = ColumnId { relation: entry.relation.oid, attnum: column.attnum };
             match &cover.shown {
                 Shown::Open => {}
-                Shown::Masked | Shown::Blocked => self.touched.masked.push(id),
+                Shown::Masked | Shown::Blocked | Shown::Blank => self.touched.masked.push(id),
                 Shown::Rows(_) | Shown::Raw => {
                     self.touched.raw.push(id);
                     self.touched.grants.extend(&cover.grants);
                     if cover.shown == Shown::Raw {
                         self.touched.plain.insert(id);
                     }
-                    if !cover.export {
+                    if !cover.export && entry.stored.contains(&index) {
                         kept.push(column);
                     }
                 }
             }
         }
-        if self.stores && !entry.raw && !kept.is_empty() {
+        if self.stores && !kept.is_empty() {
             let byte = self.source.byte(entry.tokens.start);
             return Err(refuse::not_exported(&entry.relation, &kept).at(byte));
         }
@@ -303,6 +360,7 @@ impl<'a> Walk<'a> {
             only: entry.only,
             sample: entry.sample.clone(),
             system: entry.system.iter().copied().collect(),
+            natural: entry.natural,
         };
         let mut with = view::pieces(&entry.relation, &entry.cover, &self.state.session.role, &reference);
         if !entry.has_alias {
@@ -322,77 +380,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The accounting rule.
-pub(crate) fn judge(
-    source: &Source<'_>,
-    context: &Context<'_>,
-    role: Option<Role>,
-    finding: Finding,
-) -> Walked {
-    let byte = source.byte(finding.token);
-    let name = source.name(finding.token).unwrap_or_default();
-    match finding.risk {
-        Risk::Relation => {
-            // A relation stands here in PostgreSQL's grammar, whatever the parser made of it.
-            let before = finding.token.checked_sub(1);
-            let follows = |keywords: &[&str]| before.is_some_and(|before| source.one_of(before, keywords));
-            let compared = before
-                .and_then(|before| before.checked_sub(1))
-                .is_some_and(|before| source.keyword(before, "distinct"));
-            let must_be_one = follows(&["from", "join", "only"]) && !compared;
-            match role {
-                None => Err(refuse::unaccounted(&name, byte)),
-                Some(
-                    Role::Relation | Role::Cte | Role::Schema | Role::Function | Role::Console | Role::Cursor,
-                ) => Ok(()),
-                Some(_) if must_be_one => Err(refuse::unaccounted(&name, byte)),
-                Some(_) => Ok(()),
-            }
-        }
-        Risk::UnsafeFunction => match role {
-            // Judged where it was called.
-            Some(Role::Function) => Ok(()),
-            Some(role)
-                if role != Role::Field && !(role == Role::Column && source.punct(finding.token + 1, "(")) =>
-            {
-                Ok(())
-            }
-            _ => {
-                let culprit = match context.catalogue.function(&name) {
-                    FunctionSafety::Unsafe { culprit, .. } => culprit,
-                    FunctionSafety::Safe | FunctionSafety::Unknown => String::new(),
-                };
-                Err(refuse::unsafe_call(&format!("function {name}"), &culprit, byte))
-            }
-        },
-        Risk::UnknownFunction => match role {
-            None | Some(Role::Column) => Err(refuse::unknown_function(&name, byte)),
-            Some(_) => Ok(()),
-        },
-        Risk::Type => match role {
-            None | Some(Role::Type) => Err(unsafe_type(context, &name, byte)),
-            Some(_) => Ok(()),
-        },
-        Risk::Operator => Err(unsafe_operator(context, source.raw(finding.token), byte)),
-        Risk::Console => match role {
-            None => Err(refuse::console(
-                "schema \"pgwarrant\" cannot be used here",
-                "Use its relations in FROM, and its functions in FROM or in a select list.",
-                byte,
-            )),
-            Some(_) => Ok(()),
-        },
-        Risk::Setting => match role {
-            None | Some(Role::Field) => {
-                Err(refuse::setting(&name, "The parameter's name must be a literal in a plain call.", byte))
-            }
-            Some(_) => Ok(()),
-        },
-        Risk::Toast => match role {
-            Some(Role::Column | Role::Alias | Role::Cte) => Ok(()),
-            _ => Err(toast(&name, byte)),
-        },
-    }
+/// How many of the tokens are words that begin a write which stores: at least as many as there are.
+fn storing_words(source: &Source<'_>) -> usize {
+    let writes = source.range.clone().filter(|token| {
+        let follows = |word| token.checked_sub(1).is_some_and(|before| source.keyword(before, word));
+        source.one_of(*token, &["insert", "merge"])
+            || source.keyword(*token, "update") && !follows("for") && !follows("key") && !follows("do")
+    });
+    writes.count()
 }
 
 /// References to protected relations in one statement: each name is looked up in all of them.
@@ -415,27 +410,4 @@ pub(crate) struct Finished {
     pub touched: Touched,
     pub effects: Vec<Effect>,
     pub literals_decide: bool,
-}
-
-pub(crate) fn unsafe_type(context: &Context<'_>, name: &str, byte: usize) -> Refusal {
-    let culprit = context.catalogue.unsafe_types.get(name).map_or("", String::as_str);
-    refuse::unsafe_call(&format!("type {name}"), culprit, byte)
-}
-
-pub(crate) fn unsafe_operator(context: &Context<'_>, written: &str, byte: usize) -> Refusal {
-    let operators = &context.catalogue.unsafe_operators;
-    let hidden = written.to_ascii_lowercase();
-    let operator = if written == "!=" { "<>" } else { written };
-    let (operator, culprit) = std::iter::once(operator)
-        .chain(crate::screen::hidden_operators(&hidden).iter().copied())
-        .find_map(|operator| operators.get_key_value(operator))
-        .map_or((written, ""), |(operator, culprit)| (operator.as_str(), culprit.as_str()));
-    refuse::unsafe_call(&format!("operator {operator}"), culprit, byte)
-}
-
-pub(crate) fn toast(name: &str, byte: usize) -> Refusal {
-    Refusal::new(crate::Reason::UnsafeRelation, format!("permission denied for relation {name}"))
-        .detail("A TOAST table holds pieces of any column of its table.")
-        .hint("Read the table itself.")
-        .at(byte)
 }

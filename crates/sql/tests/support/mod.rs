@@ -22,6 +22,7 @@ pub const ACTIVITY: Oid = 1007;
 pub const VISITS: Oid = 1008;
 pub const SENSITIVE: Oid = 1009;
 pub const STAFF: Oid = 1010;
+pub const ADDRESSES: Oid = 1011;
 
 fn sql_type(of: &str) -> SqlType {
     let (base, oid, max_length) = match of {
@@ -35,8 +36,11 @@ fn sql_type(of: &str) -> SqlType {
         "varchar(32)" => (BaseType::Text, 1043, Some(32)),
         _ => (BaseType::Text, 25, None),
     };
-    let sql =
-        if of == "varchar(32)" { "character varying(32)".to_owned() } else { format!("pg_catalog.{of}") };
+    let sql = match of {
+        "varchar(32)" => "character varying(32)".to_owned(),
+        "postcode" => "public.postcode".to_owned(),
+        of => format!("pg_catalog.{of}"),
+    };
     let typmod = max_length.map_or(-1, |length: u32| length as i32 + 4);
     SqlType {
         sql,
@@ -44,7 +48,7 @@ fn sql_type(of: &str) -> SqlType {
         array: false,
         max_length,
         enum_labels: Vec::new(),
-        domain: false,
+        domain: of == "postcode",
         oid,
         base_oid: oid,
         typmod,
@@ -209,6 +213,13 @@ fn relations() -> Vec<Relation> {
             &[("Key", "int8", ""), ("E-Mail", "text", "null"), ("user", "text", "null")],
         ),
         relation(
+            ADDRESSES,
+            "crm",
+            "addresses",
+            Table,
+            &[("id", "int8", ""), ("postcode", "postcode", "redact")],
+        ),
+        relation(
             STAFF,
             "public",
             "staff",
@@ -256,12 +267,13 @@ pub fn catalogue() -> Catalogue {
     for name in SAFE.split_whitespace() {
         catalogue.functions.insert(name.to_owned(), FunctionSafety::Safe);
     }
-    for name in ["current_setting", "set_config"] {
+    for name in ["current_setting", "set_config", "setval", "pg_notify", "pg_advisory_lock", "write_down"] {
         catalogue.functions.insert(name.to_owned(), FunctionSafety::Safe);
     }
     let unsafe_functions = [
         ("query_to_xml", "function pg_catalog.query_to_xml, which executes text", false),
         ("pg_read_file", "function pg_catalog.pg_read_file, which reads files", false),
+        ("lo_from_bytea", "function pg_catalog.lo_from_bytea, which writes large objects", false),
         ("dump_customers", "function public.dump_customers, which reads public.customers", false),
         ("initcap", "function public.initcap, which reads public.customers", true),
     ];
@@ -269,6 +281,7 @@ pub fn catalogue() -> Catalogue {
         let safety = FunctionSafety::Unsafe { culprit: culprit.to_owned(), pg_catalog_safe };
         catalogue.functions.insert(name.to_owned(), safety);
     }
+    catalogue.writers = owned(&["write_down"]);
     let culprit = "function public.leak, which reads public.customers".to_owned();
     catalogue.unsafe_operators = HashMap::from([("===".to_owned(), culprit.clone())]);
     catalogue.unsafe_types = HashMap::from([("leaky".to_owned(), culprit)]);
@@ -281,6 +294,8 @@ pub fn session() -> SessionState {
         search_path: vec!["pg_catalog".to_owned(), "public".to_owned()],
         role: "app".to_owned(),
         temp_relations: Vec::new(),
+        settled: false,
+        pristine: false,
     }
 }
 
@@ -336,5 +351,5 @@ pub fn scope(line: &str, catalogue: &Catalogue) -> GrantScope {
 }
 
 pub fn access(scopes: Vec<GrantScope>) -> Access {
-    Access { version: 1, scopes }
+    Access { version: 1, scopes, ..Access::default() }
 }

@@ -5,7 +5,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Field, TransactionStatus, tag};
+use super::{Field, Notification, TransactionStatus, tag};
 use crate::cursor::{count16, frame, put_text, put_value};
 
 pub fn authentication_ok(out: &mut BytesMut) {
@@ -47,6 +47,17 @@ pub fn parameter_status(out: &mut BytesMut, name: &str, value: &str) {
     frame(out, tag::PARAMETER_STATUS, |out| {
         put_text(out, name);
         put_text(out, value);
+    });
+}
+
+/// What is read of one: [`super::notification`].
+pub fn notification(out: &mut BytesMut, notification: &Notification<'_>) {
+    frame(out, tag::NOTIFICATION_RESPONSE, |out| {
+        out.put_u32(notification.pid);
+        for text in [notification.channel, notification.payload] {
+            out.extend_from_slice(text);
+            out.put_u8(0);
+        }
     });
 }
 

@@ -101,6 +101,9 @@ fn small_messages_are_read_again() {
     assert_eq!(negotiate_protocol_version(&negotiate), Ok((2, vec!["_pq_.a", "_pq_.b"])));
     let notified = notification(b"\0\0\0\x07jobs\0done\0").unwrap();
     assert_eq!(notified, Notification { pid: 7, channel: b"jobs", payload: b"done" });
+    let mut built = BytesMut::new();
+    build::notification(&mut built, &notified);
+    assert_eq!(&built[..], b"A\0\0\0\x12\0\0\0\x07jobs\0done\0");
     let copy = copy_response(&[0, 0, 2, 0, 0, 0, 0]);
     assert_eq!(copy, Ok(CopyResponse { binary: false, columns: 2 }));
     let sasl = body(|out| build::authentication_sasl(out, &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]));
