@@ -39,7 +39,7 @@ pub struct Assembled {
 struct Part {
     sent: Range<usize>,
     bytes: Range<usize>,
-    user: usize,
+    user: Range<usize>,
     /// None: sent as written.
     map: Option<PositionMap>,
 }
@@ -65,11 +65,11 @@ impl Assembled {
             }
             if part.sent.contains(&at) {
                 return match &part.map {
-                    None => part.user + (at - part.sent.start) + 1,
+                    None => part.user.start + (at - part.sent.start) + 1,
                     Some(map) => map.to_user(at - part.sent.start + 1),
                 };
             }
-            shift = part.user as isize - part.sent.start as isize;
+            shift = part.user.end as isize - part.sent.end as isize;
         }
         sent.saturating_add_signed(shift)
     }
@@ -190,9 +190,10 @@ impl Characters {
 
     fn statement(&mut self, own: &str, out: &str, bytes: Range<usize>, map: Option<PositionMap>) -> Part {
         let length = out.chars().count();
-        let part = Part { sent: self.sent..self.sent + length, bytes, user: self.user, map };
-        self.sent += length;
-        self.user += own.chars().count();
-        part
+        let written = own.chars().count();
+        let (sent, user) = (self.sent..self.sent + length, self.user..self.user + written);
+        self.sent = sent.end;
+        self.user = user.end;
+        Part { sent, bytes, user, map }
     }
 }

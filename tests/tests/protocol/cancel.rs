@@ -151,3 +151,40 @@ async fn a_cancelled_session_in_a_block_and_in_a_copy_stays_in_step() {
     assert_eq!(raw.frame(Duration::from_millis(50)), Event::Silence);
     bench.is_well();
 }
+
+/// Nothing of it has been sent to the server yet, so there is nothing that the server could cancel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_waits_for_the_schema_is_cancelled() {
+    let bench = Bench::new().await;
+    for extended in [false, true] {
+        let mut raw = bench.connect();
+        let mut blocker = pgwarrant_tests::connect(&pgwarrant_tests::server_url(&bench.shop.database)).await;
+        let lock = blocker.transaction().await.expect("a transaction");
+        // A view's definition cannot be read while what it shows is locked.
+        lock.batch_execute("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+        let name = if extended { "made_extended" } else { "made" };
+        assert_eq!(tags(&raw.query(&format!("CREATE TABLE {name}()"))), "CZ");
+        let statement = "SELECT count(*) FROM products";
+        let begun = Instant::now();
+        match extended {
+            false => raw.send(&query(statement)),
+            true => raw.send(
+                &[
+                    pgwarrant_tests::raw::parse("", statement),
+                    pgwarrant_tests::raw::bind("", "", &[], &[]),
+                    pgwarrant_tests::raw::execute("", 0),
+                    pgwarrant_tests::raw::sync(),
+                ]
+                .concat(),
+            ),
+        }
+        assert_eq!(raw.frame(Duration::from_millis(300)), Event::Silence, "it waits");
+        cancel(bench.proxy.port, raw.process, &raw.key);
+        let frames = raw.until(b'Z', 1);
+        assert_eq!((tags(&frames).as_str(), errors(&frames)), ("EZ", vec!["57014".to_owned()]));
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        lock.rollback().await.expect("no lock");
+        assert_eq!(tags(&raw.query(statement)), "TDCZ", "the next one is not hit");
+    }
+    bench.is_well();
+}

@@ -2,69 +2,10 @@
 
 use pgwarrant_tests::Settings;
 use pgwarrant_tests::raw::{
-    Event, PATIENCE, bind, close, describe, errors, execute, message, parse, query, shapes, sync, tags,
+    Event, PATIENCE, bind, close, errors, execute, message, parse, query, shapes, sync, tags,
 };
 
 use crate::Bench;
-
-/// PostgreSQL answers most of these with an error and goes on; the proxy ends the session, since
-/// whoever sends them has no driver that could go on.
-#[tokio::test]
-async fn malformed_messages_end_their_session_alone() {
-    let bench = Bench::new().await;
-    let header = |tag: u8, length: u32| [&[tag][..], &length.to_be_bytes()].concat();
-    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("a length of nothing", header(b'Q', 0), "08P01"),
-        ("a length below a header", header(b'Q', 3), "08P01"),
-        ("a CopyData with a length below a header", header(b'd', 3), "08P01"),
-        ("a negative length", header(b'Q', u32::MAX), "54000"),
-        ("a message beyond the limit", header(b'Q', 65 << 20), "54000"),
-        ("a Bind beyond the limit", header(b'B', 65 << 20), "54000"),
-        ("a CopyData of an impossible length", header(b'd', 0x4000_0000), "54000"),
-        ("an unknown type", message(b'!', b""), "08P01"),
-        ("a type of zero", message(0, b"x"), "08P01"),
-        ("a message of servers", message(b'T', b"\0\0"), "08P01"),
-        ("a password in a session", message(b'p', b"x\0"), "08P01"),
-        ("a Query without a terminator", message(b'Q', b"SELECT 1"), "08P01"),
-        ("a Query without a text", message(b'Q', b""), "08P01"),
-        ("a NUL within a Query", message(b'Q', b"SELECT 1\0; SELECT 2\0"), "08P01"),
-        ("bytes behind a Query", message(b'Q', b"SELECT 1\0x"), "08P01"),
-        ("bytes behind a Sync", message(b'S', b"x"), "08P01"),
-        ("bytes behind a Flush", message(b'H', b"\0"), "08P01"),
-        ("bytes behind an Execute", message(b'E', b"\0\0\0\0\0\0"), "08P01"),
-        ("an Execute without a row limit", message(b'E', b"\0\0\0"), "08P01"),
-        ("a Parse without types", message(b'P', b"\0SELECT 1\0"), "08P01"),
-        ("a Parse with more types than it has", message(b'P', b"\0SELECT 1\0\xff\xff\0\0"), "08P01"),
-        ("a Parse whose name does not end", message(b'P', b"name"), "08P01"),
-        ("a Bind of nothing", message(b'B', b""), "08P01"),
-        ("a Bind with a value beyond its end", message(b'B', b"\0\0\0\0\0\x01\x7f\xff\xff\xff\0\0"), "08P01"),
-        ("a Bind with a negative length", message(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xfe\0\0"), "08P01"),
-        ("a Bind with more formats than it has", message(b'B', b"\0\0\xff\xff\0\0"), "08P01"),
-        ("a Bind without result formats", message(b'B', b"\0\0\0\0\0\0"), "08P01"),
-        ("a Describe of neither", describe(b'X', ""), "08P01"),
-        ("a Close of neither", message(b'C', b"X\0"), "08P01"),
-        ("a Describe of nothing", message(b'D', b""), "08P01"),
-        ("a CopyFail without a terminator", message(b'f', b"x"), "08P01"),
-        ("a function call cut short", message(b'F', b"\0\0"), "08P01"),
-    ];
-    for (name, bytes, expected) in cases {
-        let mut raw = bench.connect();
-        // What is complete before it is answered.
-        raw.send(&[query("SELECT 'before'"), bytes, query("SELECT 'behind'")].concat());
-        let frames = raw.until_closed();
-        let shapes = shapes(&frames);
-        assert!(!shapes.iter().any(|shape| shape.contains("behind")), "{name}: {shapes:?}");
-        let fatal: Vec<_> = frames.iter().filter(|frame| frame.tag == b'E').collect();
-        assert_eq!(fatal.len(), 1, "{name}: {shapes:?}");
-        assert_eq!(
-            (fatal[0].field(b'V').as_str(), fatal[0].field(b'C').as_str()),
-            ("FATAL", expected),
-            "{name}"
-        );
-        assert_eq!(frames.last(), fatal.last().copied(), "{name}: {shapes:?}");
-    }
-    bench.is_well();
-}
 
 #[tokio::test]
 async fn sessions_that_break_off_anywhere_are_forgotten() {

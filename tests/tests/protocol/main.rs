@@ -4,8 +4,13 @@
 mod cancel;
 mod compare;
 mod copy;
+mod diagnostics;
 mod hostile;
+mod malformed;
+mod notify;
 mod pipelines;
+mod prepared;
+mod probing;
 mod session;
 mod simple;
 mod start;

@@ -97,33 +97,6 @@ async fn a_client_that_reads_nothing_can_still_be_cancelled() {
 }
 
 #[tokio::test]
-async fn notifications_reach_other_sessions_and_name_the_sender_as_clients_know_it() {
-    let bench = Bench::new().await;
-    let (mut listener, mut sender) = (bench.connect(), bench.connect_as("ben", 0, &[]));
-    listener.query("LISTEN news");
-    sender.query("NOTIFY news, 'first'; NOTIFY news, 'second'");
-    let frames = listener.until(b'A', 2);
-    assert_eq!(tags(&frames), "AA", "they come while the session is idle");
-    for (frame, payload) in frames.iter().zip(["first", "second"]) {
-        assert!(frame.body[4..] == *format!("news\0{payload}\0").as_bytes(), "{:?}", frame);
-    }
-    let own = listener.query("NOTIFY news, 'mine'");
-    let frame = own.iter().find(|frame| frame.tag == b'A').expect("a notification");
-    assert_eq!(frame.body[..4], listener.process.to_be_bytes());
-    // Within a transaction they wait for its end.
-    listener.query("BEGIN");
-    sender.query("NOTIFY news");
-    assert_eq!(listener.frame(Duration::from_millis(100)), Event::Silence);
-    let frames = listener.query("COMMIT");
-    assert!(tags(&frames) == "CAZ" || tags(&frames) == "CZ" && tags(&listener.until(b'A', 1)) == "A");
-    listener.query("UNLISTEN *");
-    sender.query("NOTIFY news");
-    assert_eq!(tags(&listener.query("SELECT 1")), "TDCZ");
-    assert_eq!(listener.frame(Duration::from_millis(100)), Event::Silence);
-    bench.is_well();
-}
-
-#[tokio::test]
 async fn start_up_settings_pass_and_are_reported() {
     let bench = Bench::new().await;
     let more = [
@@ -160,5 +133,41 @@ async fn the_end_of_the_server_s_session_is_told() {
     for raw in [&mut raw, &mut idle] {
         assert_eq!(errors(&raw.until_closed()), ["57P01"]);
     }
+    bench.is_well();
+}
+
+/// A client that is gone in the middle of a COPY leaves nothing running and nothing written.
+#[tokio::test]
+async fn clients_that_go_in_the_middle_of_a_copy_leave_nothing_behind() {
+    let bench = Bench::new().await;
+    bench.connect().query("CREATE TABLE half(x int)");
+    for (data, end) in [(true, false), (false, false), (true, true)] {
+        let mut raw = bench.connect();
+        raw.send(&query("COPY half FROM STDIN"));
+        raw.until(b'G', 1);
+        if data {
+            raw.send(&copy_data(b"1\n2\n"));
+        }
+        if end {
+            raw.end();
+            raw.until_closed();
+        }
+    }
+    let mut raw = bench.connect();
+    raw.send(&query("COPY (SELECT generate_series(1, 100000000)) TO STDOUT"));
+    raw.until(b'd', 3);
+    drop(raw);
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND query LIKE 'COPY %' AND state = 'active'";
+    for tries in 0.. {
+        let row = bench.shop.direct.query_one(busy, &[]).await.expect("the activity");
+        if row.get::<_, i64>(0) == 0 {
+            break;
+        }
+        assert!(tries < 200, "copies of clients that are gone are still running");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let rows = bench.shop.direct.query_one("SELECT count(*) FROM half", &[]).await.expect("a count");
+    assert_eq!(rows.get::<_, i64>(0), 0);
     bench.is_well();
 }
