@@ -1,6 +1,6 @@
 # The few commands a newcomer needs. Each installs what it lacks.
 
-.PHONY: help demo test check bench postgres
+.PHONY: help demo test check bench fuzz postgres
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: ## formatting, lints with warnings denied, dependencies
 
 bench: ## what a statement costs the proxy
 	cargo bench --quiet --package pgwarrant-benches
+
+fuzz: ## fuzz what reads an attacker's bytes, 30 minutes a target (SECONDS=n changes that)
+	@tests/bin/fuzz $(or $(SECONDS),1800)
 
 postgres: ## install PostgreSQL's programs where they are missing
 	@tests/bin/install postgres

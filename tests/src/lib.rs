@@ -5,6 +5,7 @@
 //! test copies the shop into a database of its own, so tests neither see nor disturb each other.
 
 mod console;
+pub mod generate;
 mod proxy;
 pub mod raw;
 mod shop;
