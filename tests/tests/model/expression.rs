@@ -468,7 +468,7 @@ impl Maker<'_> {
             return None;
         }
         self.scopes.push(Vec::new());
-        let from = self.from_item(depth.min(1), false);
+        let from = self.item_from(depth.min(1), false);
         let filter = self.condition(depth.min(1));
         let value = value(self);
         self.scopes.pop();

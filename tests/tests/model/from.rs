@@ -7,13 +7,13 @@ use crate::world::{Shape, ident};
 
 impl Maker<'_> {
     /// One to three things, joined; they are in the innermost scope from then on.
-    pub fn from_clause(&mut self, depth: usize) -> Node {
-        let mut from = self.from_item(depth, false);
+    pub fn clause_from(&mut self, depth: usize) -> Node {
+        let mut from = self.item_from(depth, false);
         for _ in 0..*self.random.pick(&[0, 0, 0, 1, 1, 2]) {
             from = self.join(from, depth);
         }
         if self.random.percent(4) {
-            let other = self.from_item(0, false);
+            let other = self.item_from(0, false);
             from = sql![from, Part::Optional(sql![", ", other])];
         }
         from
@@ -34,7 +34,7 @@ impl Maker<'_> {
             "NATURAL LEFT JOIN",
         ]);
         let lateral = matches!(kind, "JOIN" | "LEFT JOIN" | "CROSS JOIN") && self.random.percent(25);
-        let right = self.from_item(depth, lateral);
+        let right = self.item_from(depth, lateral);
         if kind == "CROSS JOIN" || kind.starts_with("NATURAL") {
             return sql![left, " ", kind, " ", right];
         }
@@ -89,7 +89,7 @@ impl Maker<'_> {
     }
 
     /// A relation, a sub-select, a list of values or a function.
-    pub fn from_item(&mut self, depth: usize, lateral: bool) -> Node {
+    pub fn item_from(&mut self, depth: usize, lateral: bool) -> Node {
         let (node, item) = match self.random.below(20) {
             0..=2 if depth > 0 => self.derived(depth - 1, lateral),
             3 if !self.common.is_empty() => self.common_table(),

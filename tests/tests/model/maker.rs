@@ -5,6 +5,9 @@ use crate::random::Random;
 use crate::sql::{Node, expr};
 use crate::world::{World, ident};
 
+/// Columns by name, and of what kind they are.
+type Columns = Vec<(String, Class)>;
+
 /// Makes the queries of one world.
 pub struct Maker<'a> {
     pub random: &'a mut Random,
@@ -153,7 +156,7 @@ impl<'a> Maker<'a> {
     }
 
     /// The columns of a relation that are there, and those that are not.
-    pub fn columns_of(&self, relation: usize) -> (Vec<(String, Class)>, Vec<(String, Class)>) {
+    pub fn columns_of(&self, relation: usize) -> (Columns, Columns) {
         let of = &self.world.relations[relation];
         let mut columns = (Vec::new(), Vec::new());
         for (column, there) in of.columns.iter().zip(&self.there[relation]) {

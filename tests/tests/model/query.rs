@@ -62,7 +62,7 @@ impl Maker<'_> {
 
     fn plain(&mut self, depth: usize, classes: Option<&[Class]>) -> (Node, Columns) {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(depth.min(1));
+        let from = self.clause_from(depth.min(1));
         let classes: Vec<Class> = match classes {
             Some(classes) => classes.to_vec(),
             None => (0..1 + self.random.below(4)).map(|_| self.class_here()).collect(),
@@ -198,7 +198,7 @@ impl Maker<'_> {
 
     fn grouped(&mut self, depth: usize) -> (Node, Columns) {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(depth.min(1));
+        let from = self.clause_from(depth.min(1));
         let keys: Vec<(Node, Class)> = (0..self.random.below(3)).map(|_| self.exact(1)).collect();
         let mut list = keys.clone();
         for _ in 0..1 + self.random.below(2) {
@@ -241,7 +241,7 @@ impl Maker<'_> {
     /// Everything, under the names it has.
     fn stars(&mut self) -> Node {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(1);
+        let from = self.clause_from(1);
         let items = self.scopes.last().cloned().unwrap_or_default();
         let mut list = Vec::new();
         for _ in 0..1 + self.random.below(3) {
@@ -266,7 +266,7 @@ impl Maker<'_> {
     /// In the order of all its columns.
     fn sorted(&mut self) -> Node {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(2);
+        let from = self.clause_from(2);
         let list: Vec<(Node, Class)> = (0..1 + self.random.below(4)).map(|_| self.exact(2)).collect();
         let filter = self.filter(2);
         self.scopes.pop();
@@ -302,7 +302,7 @@ impl Maker<'_> {
 
     fn distinct_on(&mut self) -> Node {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(1);
+        let from = self.clause_from(1);
         let (key, _) = self.exact(1);
         let (second, _) = self.exact(1);
         let (third, _) = self.exact(1);
@@ -345,14 +345,14 @@ impl Maker<'_> {
             classes.into_iter().map(|class| (self.expression(class, 1), class)).collect();
         let join = match self.random.percent(50) {
             true => {
-                let other = self.from_item(0, false);
+                let other = self.item_from(0, false);
                 let condition = self.join_on_key(&alias);
                 Part::Optional(sql![" LEFT JOIN ", other, " ON ", condition])
             }
             false => Part::Text(String::new()),
         };
         list.push(self.aggregate(0));
-        let having = self.random.percent(20).then(|| sql![" HAVING count(*) > 0"]).unwrap_or_default();
+        let having = if self.random.percent(20) { sql![" HAVING count(*) > 0"] } else { Default::default() };
         let order = match self.random.percent(30) {
             true => {
                 // Only by what depends on the key.
@@ -423,7 +423,7 @@ impl Maker<'_> {
 
     fn recursive(&mut self) -> Node {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(0);
+        let from = self.clause_from(0);
         let (number, text) = (self.leaf(Class::Int), self.expression(Class::Text, 1));
         let filter = self.filter(1);
         self.scopes.pop();
@@ -442,7 +442,7 @@ impl Maker<'_> {
     /// Window functions that give peers the same value.
     fn windows(&mut self) -> Node {
         self.scopes.push(Vec::new());
-        let from = self.from_clause(1);
+        let from = self.clause_from(1);
         let mut list = Vec::new();
         for _ in 0..1 + self.random.below(3) {
             let (partition, _) = self.exact(1);
