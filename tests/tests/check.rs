@@ -52,7 +52,7 @@ async fn every_problem_is_told_at_once_with_its_line() {
     assert!(has(&findings, "error", "customers.fone"), "{findings:#?}");
 
     let misfit = [
-        ("mask = \"email\"", "mask = \"phone\""),
+        ("mask = \"card\"", "mask = \"phone\""),
         ("mask = { constant = \"1900-01-01\" }", "mask = \"token\""),
     ];
     let (success, findings) = check(&proxy, &misfit);
