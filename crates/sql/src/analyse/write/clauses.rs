@@ -63,6 +63,12 @@ impl<'a, 's> Clauses<'a, 's> {
         self.keyword(from, keywords).unwrap_or(self.end)
     }
 
+    /// Is there a `.*` among these tokens, in no parentheses?
+    pub(crate) fn has_expansion(&self, within: Range<usize>) -> bool {
+        let mut tokens = self.tokens.iter().filter(|token| within.contains(token));
+        tokens.any(|token| expands(self.source, &(within.start..token + 1)))
+    }
+
     /// The value in `… = value`, whose left side begins at a token.
     pub(crate) fn value(&self, target: usize) -> Option<Range<usize>> {
         let equals =
@@ -73,6 +79,11 @@ impl<'a, 's> Clauses<'a, 's> {
         let end = comma.map_or(clause, |comma| comma.min(clause));
         (equals + 1 < end).then_some(equals + 1..end)
     }
+}
+
+/// Does it end in `.*`, and so stand for any number of values?
+pub(crate) fn expands(source: &Source<'_>, value: &Range<usize>) -> bool {
+    value.len() > 2 && source.punct(value.end - 2, ".") && source.operator(value.end - 1, "*")
 }
 
 /// The parts between commas in the parentheses that open at a token.

@@ -38,6 +38,32 @@ impl Rows {
     }
 }
 
+/// For which columns values are, as indexes; None: one that is not known here. It may have been added
+/// a moment ago, so the others are judged all the same.
+pub(super) struct Places(pub Vec<Option<usize>>);
+
+impl Places {
+    pub(super) fn all(columns: impl Iterator<Item = usize>) -> Self {
+        Self(columns.map(Some).collect())
+    }
+
+    pub(super) fn listed(relation: &Relation, columns: &[ObjectName]) -> Self {
+        Self(columns.iter().map(|name| column_index(relation, name)).collect())
+    }
+
+    /// None: one of them is not known.
+    pub(super) fn known(&self) -> Option<Vec<usize>> {
+        self.0.iter().copied().collect()
+    }
+}
+
+/// A new row of which it cannot be said whether the grants cover it.
+pub(super) fn not_provable(relation: &Relation, confines: &Confines, byte: usize) -> Refusal {
+    let columns: Vec<_> =
+        confines.columns().into_iter().filter_map(|attnum| relation.by_attnum(attnum)).collect();
+    refuse::not_provable(relation, &columns, byte)
+}
+
 impl Walk<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Walked {
         let Insert {
@@ -117,8 +143,8 @@ impl Walk<'_> {
     fn rows(&self, source: Option<&Query>, after: usize) -> Result<Rows, Refusal> {
         let Some(query) = source else { return Ok(Rows::Default) };
         let body = query.body.as_ref();
+        let clauses = Clauses::new(self.source, after);
         if let (SetExpr::Values(values), None) = (body, &query.with) {
-            let clauses = Clauses::new(self.source, after);
             let word = clauses.keyword(after, &["values"]);
             let mut open = word.map_or(self.source.range.end, |word| word + 1);
             let mut rows = Vec::new();
@@ -129,6 +155,9 @@ impl Walk<'_> {
                 // Past the parenthesis and the comma.
                 open = self.source.closing(open).map_or(self.source.range.end, |close| close + 2);
             }
+            if rows.iter().flatten().any(|value| clauses::expands(self.source, value)) {
+                return Ok(Rows::Query(None));
+            }
             let fits = rows.iter().zip(&values.rows).all(|(row, parsed)| row.len() == parsed.content.len());
             return match fits {
                 true => Ok(Rows::Values(rows)),
@@ -138,7 +167,13 @@ impl Walk<'_> {
         let plain =
             |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
         let width = match body {
-            SetExpr::Select(select) if select.projection.iter().all(plain) => Some(select.projection.len()),
+            // `(c).*` is one item of the tree and any number of columns.
+            SetExpr::Select(select)
+                if select.projection.iter().all(plain)
+                    && !clauses.has_expansion(after..clauses.until(after, &["returning"])) =>
+            {
+                Some(select.projection.len())
+            }
             _ => None,
         };
         Ok(Rows::Query(width))
@@ -152,38 +187,33 @@ impl Walk<'_> {
         rows: &Rows,
         byte: usize,
     ) -> Walked {
-        let places: Vec<usize> = match columns {
-            [] => (0..relation.columns.len()).take(rows.width().unwrap_or(usize::MAX)).collect(),
-            columns => match columns.iter().map(|name| column_index(relation, name)).collect() {
-                Some(places) => places,
-                // PostgreSQL does not know the column.
-                None => return Ok(()),
-            },
+        let places = match columns {
+            [] => {
+                let known = 0..relation.columns.len();
+                Places::all(known.take(rows.width().unwrap_or(usize::MAX)))
+            }
+            columns => Places::listed(relation, columns),
         };
         let default = |value: &Range<usize>| value.len() == 1 && self.source.keyword(value.start, "default");
         let given: BTreeSet<usize> = match rows {
             Rows::Default => BTreeSet::new(),
             Rows::Values(rows) => rows
                 .iter()
-                .flat_map(|row| places.iter().zip(row))
+                .flat_map(|row| places.0.iter().zip(row))
                 .filter(|(_, value)| !default(value))
-                .map(|(place, _)| *place)
+                .filter_map(|(place, _)| *place)
                 .collect(),
-            Rows::Query(_) => places.iter().copied().collect(),
+            Rows::Query(_) => places.0.iter().copied().flatten().collect(),
         };
         let confines = self.may_insert_columns(relation, &given, byte)?;
         if confines.each.is_empty() {
             return Ok(());
         }
-        match rows {
-            Rows::Values(rows) => {
+        match (rows, places.known()) {
+            (Rows::Values(rows), Some(places)) => {
                 rows.iter().try_for_each(|row| self.guard_row(relation, &confines, &places, row))
             }
-            Rows::Default | Rows::Query(_) => {
-                let columns: Vec<_> =
-                    confines.columns().into_iter().filter_map(|attnum| relation.by_attnum(attnum)).collect();
-                Err(refuse::not_provable(relation, &columns, byte))
-            }
+            _ => Err(not_provable(relation, &confines, byte)),
         }
     }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{Merge, MergeAction, MergeClause, MergeClauseKind, MergeInsertKind, MergeUpdateKind};
 
+use super::Target;
 use super::clauses::{self, Clauses};
+use super::insert::{Places, not_provable};
 use super::permit::{self, Confines};
-use super::{Target, column_index};
 use crate::analyse::parse::index_of;
 use crate::analyse::walk::{Block, Walk, Walked};
 use crate::{Piece, Refusal, Splice};
@@ -148,22 +149,26 @@ impl Walk<'_> {
         let values = clauses::list(self.source, open)
             .filter(|values| values.len() == width)
             .ok_or_else(|| self.unsupported("such a MERGE", None))?;
-        let places: Vec<usize> = match columns {
-            [] => (0..relation.columns.len()).take(width).collect(),
-            columns => match columns.iter().map(|name| column_index(&relation, name)).collect() {
-                Some(places) => places,
-                None => return Ok(()),
-            },
+        let expanded = values.iter().any(|value| clauses::expands(self.source, value));
+        let places = match columns {
+            [] if expanded => Places::all(0..relation.columns.len()),
+            [] => Places::all((0..relation.columns.len()).take(width)),
+            columns => Places::listed(&relation, columns),
         };
         let default =
             |value: &std::ops::Range<usize>| value.len() == 1 && self.source.keyword(value.start, "default");
-        let given: BTreeSet<usize> = places
-            .iter()
-            .zip(&values)
-            .filter(|(_, value)| !default(value))
-            .map(|(place, _)| *place)
-            .collect();
+        let given: BTreeSet<usize> = match expanded {
+            true => places.0.iter().copied().flatten().collect(),
+            false => {
+                let given = places.0.iter().zip(&values).filter(|(_, value)| !default(value));
+                given.filter_map(|(place, _)| *place).collect()
+            }
+        };
         let confines = self.may_insert_columns(&relation, &given, target.byte)?;
-        self.guard_row(&relation, &confines, &places, &values)
+        match places.known().filter(|_| !expanded) {
+            Some(places) => self.guard_row(&relation, &confines, &places, &values),
+            None if confines.each.is_empty() => Ok(()),
+            None => Err(not_provable(&relation, &confines, target.byte)),
+        }
     }
 }
