@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pgwarrant_masking::{Mask, SqlType};
 
+use crate::pair::Pair;
 use crate::{ColumnId, Oid, Ungranted};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +194,11 @@ impl Protection {
 
 impl Catalogue {
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Arc<Relation>> {
-        self.by_name.get(&(schema.to_owned(), name.to_owned())).and_then(|oid| self.relations.get(oid))
+        self.by_name.get(&(schema, name) as &dyn Pair).and_then(|oid| self.relations.get(oid))
+    }
+    /// Is it one of [`Self::unprotected`]?
+    pub fn is_unprotected(&self, schema: &str, name: &str) -> bool {
+        self.unprotected.contains(&(schema, name) as &dyn Pair)
     }
     /// Is it the same but for the version? Then the older one can stay, with all that was cached
     /// under its version.

@@ -24,6 +24,7 @@ pub mod finding;
 pub mod label;
 mod lex;
 mod naming;
+mod pair;
 pub mod pattern;
 mod plain;
 mod protect;

@@ -13,6 +13,16 @@ impl Mask {
         self.pieces.join(column)
     }
 
+    /// [`Self::render`], at the end of a text.
+    pub fn render_into(&self, column: &str, text: &mut String) {
+        for (index, piece) in self.pieces.iter().enumerate() {
+            if index > 0 {
+                text.push_str(column);
+            }
+            text.push_str(piece);
+        }
+    }
+
     /// From text in which [`HOLE`] stands for the column.
     pub(crate) fn from_template(template: &str) -> Self {
         Self { pieces: template.split(HOLE).map(str::to_owned).collect() }

@@ -18,8 +18,8 @@ mod split;
 
 use std::borrow::Cow;
 
-pub use scan::lex;
-pub use split::split;
+pub use scan::{lex, lex_into};
+pub use split::{split, split_into};
 
 /// PostgreSQL's NAMEDATALEN less its terminating zero: names are cut to this many bytes.
 pub const NAME_BYTES: usize = 63;
@@ -83,6 +83,7 @@ pub struct Token {
 
 impl Token {
     /// The token as written. `text` is the text it was lexed from, here and below.
+    #[inline]
     pub fn text<'t>(&self, text: &'t str) -> &'t str {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
@@ -104,16 +105,28 @@ impl Token {
     }
 
     /// Is it this keyword (given in lower case), without quotes?
+    #[inline]
     pub fn is_keyword(&self, text: &str, keyword: &str) -> bool {
-        self.kind == TokenKind::Identifier && self.text(text).eq_ignore_ascii_case(keyword)
+        self.kind == TokenKind::Identifier
+            && self.length() == keyword.len()
+            && self.text(text).eq_ignore_ascii_case(keyword)
     }
 
+    #[inline]
     pub fn is_punct(&self, text: &str, punctuation: &str) -> bool {
-        self.kind == TokenKind::Punctuation && self.text(text) == punctuation
+        self.kind == TokenKind::Punctuation
+            && self.length() == punctuation.len()
+            && self.text(text) == punctuation
     }
 
+    #[inline]
     pub fn is_operator(&self, text: &str, operator: &str) -> bool {
         self.kind == TokenKind::Operator && self.text(text) == operator
+    }
+
+    /// Bytes.
+    fn length(&self) -> usize {
+        self.end.saturating_sub(self.start) as usize
     }
 }
 

@@ -16,6 +16,7 @@ mod analyse;
 pub mod console;
 pub mod lexer;
 pub mod lineage;
+mod message;
 pub mod predicate;
 pub mod runtime;
 pub mod screen;
@@ -27,6 +28,7 @@ pub use access::{Access, Actions, GrantId, GrantScope, OtherRows, Rows};
 pub use analyse::{Analysis, analyse};
 pub use lexer::{LexError, LexErrorKind, Token, TokenKind, lex, split};
 pub use lineage::lineage;
+pub use message::Message;
 pub use predicate::{Predicate, PredicateError};
 pub use splice::{Piece, PositionMap, Splice};
 pub use statement::{

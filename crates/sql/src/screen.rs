@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use pgwarrant_catalog::{Catalogue, FunctionSafety};
 
-use crate::analyse::keywords;
+use crate::analyse::keywords::{self, Category};
 use crate::{Token, TokenKind};
 
 /// What a token could mean. Several may be true of one token.
@@ -47,7 +47,7 @@ pub fn screen(text: &str, tokens: &[Token], statement: Range<usize>, catalogue: 
         let mut found = |risk| findings.push(Finding { token: index, risk });
         match token.kind {
             TokenKind::Identifier | TokenKind::QuotedIdentifier => {
-                let Some(name) = token.identifier(text) else { continue };
+                let Some(name) = keywords::name(token, text) else { continue };
                 let name: &str = &name;
                 if catalogue.names.contains_key(name) {
                     found(Risk::Relation);
@@ -173,8 +173,8 @@ fn is_grammar(text: &str, tokens: &[Token], index: usize, statement: &Range<usiz
     if before(1).is_some_and(|before| gives.iter().any(|word| before.is_keyword(text, word))) {
         return true;
     }
-    let Some(word) = token.identifier(text).filter(|_| token.kind == TokenKind::Identifier) else {
-        return false;
-    };
-    keywords::is_grammar(&word) || BEFORE_PARENTHESIS.contains(&&*word)
+    let raw = token.text(text);
+    token.kind == TokenKind::Identifier
+        && (matches!(keywords::category_of(raw), Some(Category::Reserved | Category::Column))
+            || BEFORE_PARENTHESIS.iter().any(|word| raw.eq_ignore_ascii_case(word)))
 }

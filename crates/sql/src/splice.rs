@@ -68,8 +68,32 @@ pub fn apply(
     splices: &[Splice],
     console: &mut dyn FnMut(&ConsoleCall) -> Result<String, Refusal>,
 ) -> Result<(String, PositionMap), Refusal> {
+    let mut out = String::with_capacity(text.len() + 256);
+    let mut map = PositionMap::default();
+    let mut sent = Sent::new(text, tokens, &mut out, Some(&mut map));
+    splice(&mut sent, statement, splices, console)?;
+    Ok((out, map))
+}
+
+/// As [`apply`], at the end of what is in `out`, without a map and for splices that ask the console
+/// for nothing.
+pub fn apply_into(
+    text: &str,
+    tokens: &[Token],
+    statement: Range<usize>,
+    splices: &[Splice],
+    out: &mut String,
+) -> Result<(), Refusal> {
+    splice(&mut Sent::new(text, tokens, out, None), statement, splices, &mut |_| Err(misfit()))
+}
+
+fn splice(
+    sent: &mut Sent<'_>,
+    statement: Range<usize>,
+    splices: &[Splice],
+    console: &mut dyn FnMut(&ConsoleCall) -> Result<String, Refusal>,
+) -> Result<(), Refusal> {
     let within = |range: &Range<usize>| statement.start <= range.start && range.end <= statement.end;
-    let mut sent = Sent::new(text, tokens);
     let mut next = statement.start;
     for splice in splices {
         let Range { start, end } = splice.tokens;
@@ -94,8 +118,7 @@ pub fn apply(
         }
         next = end;
     }
-    sent.keep(next..statement.end)?;
-    Ok((sent.out, sent.map))
+    sent.keep(next..statement.end)
 }
 
 /// A statement that PostgreSQL parses exactly where it parses `written`, a query or write, and never
@@ -131,22 +154,29 @@ pub fn unanalysable(
 struct Sent<'t> {
     text: &'t str,
     tokens: &'t [Token],
-    /// The first character of each token; empty where characters are bytes.
+    /// The first character of each token; empty where characters are bytes, or nobody asks.
     characters: Vec<usize>,
-    out: String,
-    /// Characters of `out`.
+    out: &'t mut String,
+    /// Where `out` began.
+    from: usize,
+    /// Characters of `out` since then, if there is a map.
     length: usize,
     /// The last byte of the last token or text of ours, whatever space and comments came after it.
     tail: u8,
     /// The token before which the last gap was written.
     gaps: usize,
-    map: PositionMap,
+    map: Option<&'t mut PositionMap>,
 }
 
 impl<'t> Sent<'t> {
-    fn new(text: &'t str, tokens: &'t [Token]) -> Self {
+    fn new(
+        text: &'t str,
+        tokens: &'t [Token],
+        out: &'t mut String,
+        map: Option<&'t mut PositionMap>,
+    ) -> Self {
         let mut characters = Vec::new();
-        if !text.is_ascii() {
+        if map.is_some() && !text.is_ascii() {
             let (mut byte, mut character) = (0, 0);
             characters.extend(tokens.iter().map(|token| {
                 let start = token.start as usize;
@@ -155,8 +185,8 @@ impl<'t> Sent<'t> {
                 character
             }));
         }
-        let out = String::with_capacity(text.len() + 256);
-        Self { text, tokens, characters, out, length: 0, tail: b' ', gaps: 0, map: PositionMap::default() }
+        let from = out.len();
+        Self { text, tokens, characters, out, from, length: 0, tail: b' ', gaps: 0, map }
     }
 
     /// Tokens as written, with what is between them.
@@ -169,7 +199,9 @@ impl<'t> Sent<'t> {
         let kept = self.text.get(first.start as usize..last.end as usize).ok_or_else(misfit)?;
         let user = self.character(range.start, first);
         self.join(kept);
-        self.map.runs.push((self.length, user, count(kept)));
+        if let Some(map) = &mut self.map {
+            map.runs.push((self.length, user, count(kept)));
+        }
         self.push(kept);
         Ok(())
     }
@@ -178,14 +210,15 @@ impl<'t> Sent<'t> {
     fn write(&mut self, ours: &str, place: usize) {
         if !ours.is_empty() {
             self.join(ours);
-            self.map.runs.push((self.length, place, 0));
+            if let Some(map) = &mut self.map {
+                map.runs.push((self.length, place, 0));
+            }
             self.push(ours);
         }
     }
 
     fn push(&mut self, part: &str) {
-        self.out.push_str(part);
-        self.length += count(part);
+        self.add(part);
         self.tail = part.trim_ascii_end().bytes().next_back().unwrap_or(self.tail);
     }
 
@@ -200,17 +233,15 @@ impl<'t> Sent<'t> {
         let gap = self.text.get(before.end as usize..after.start as usize).ok_or_else(misfit)?;
         // A comment after text of ours that ends as an operator does.
         if gap.starts_with(['-', '/']) && !self.out.ends_with(|last: char| last.is_ascii_whitespace()) {
-            self.out.push(' ');
-            self.length += 1;
+            self.add(" ");
         }
-        self.out.push_str(gap);
-        self.length += count(gap);
+        self.add(gap);
         Ok(())
     }
 
     /// Keeps the end of what is there and the start of what comes from becoming one token.
     fn join(&mut self, next: &str) {
-        let Some(last) = self.out.bytes().next_back() else { return };
+        let Some(last) = self.out.as_bytes().get(self.from..).and_then(<[u8]>::last).copied() else { return };
         let Some(first) = next.bytes().next() else { return };
         let parts = |byte: u8| byte.is_ascii_whitespace() || b"(),;[]".contains(&byte);
         let between = match (self.tail, first) {
@@ -219,8 +250,14 @@ impl<'t> Sent<'t> {
             _ if parts(last) || parts(first) => return,
             _ => " ",
         };
-        self.out.push_str(between);
-        self.length += between.len();
+        self.add(between);
+    }
+
+    fn add(&mut self, part: &str) {
+        self.out.push_str(part);
+        if self.map.is_some() {
+            self.length += count(part);
+        }
     }
 
     /// The user's character that text of ours at the token `index` stands for.

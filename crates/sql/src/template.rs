@@ -12,8 +12,10 @@ const ELLIPSIS: &str = " …";
 /// token's text holds: so a template can be read back in one way only, and two statements have
 /// the same one only if they have the same tokens up to what is left out.
 #[repr(u8)]
-enum Tag {
-    Identifier = 1,
+pub(crate) enum Tag {
+    /// A statement of a message begins; its first token's place follows, in four bytes.
+    Statement,
+    Identifier,
     QuotedIdentifier,
     Parameter,
     Operator,
@@ -31,8 +33,9 @@ enum Tag {
     Numeric,
 }
 
-/// The statement cache's key: kind and text of every token, with constants replaced by their
-/// kind; comments and white space are left out, and unquoted names are folded.
+/// What statements that differ only in constants have in common: kind and text of every token, with
+/// constants replaced by their kind; comments and white space are left out, and unquoted names are
+/// folded.
 ///
 /// Two texts with one template have their tokens, and so a splice its places, in common. They are
 /// analysed the same unless a string constant names something to the function it is given to
@@ -45,11 +48,30 @@ enum Tag {
 /// `tokens` are one statement's, or one message's where it has a single statement.
 pub fn template(text: &str, tokens: &[Token]) -> Vec<u8> {
     let mut key = Vec::with_capacity(text.len().min(tokens.len() * 12) + 16);
+    write::<false>(text, tokens, &mut key);
+    key
+}
+
+/// As [`template`], at the end of what is in `key`, with unquoted names as they are spelled and a
+/// mark on tokens that stand apart from the one before. So two texts with one such key also have
+/// one [`redact`]ed text.
+pub(crate) fn spelled_into(text: &str, tokens: &[Token], key: &mut Vec<u8>) {
+    write::<true>(text, tokens, key);
+}
+
+/// On the tag of a token that stands apart from the one before.
+const APART: u8 = 0x80;
+
+fn write<const SPELLED: bool>(text: &str, tokens: &[Token], key: &mut Vec<u8>) {
+    key.reserve(text.len().min(tokens.len() * 12));
     let masks = takes_constants(text, tokens);
     let mut positions = Positions::default();
     let mut modifiers = Modifiers::default();
+    let mut end = tokens.first().map_or(0, |first| first.start);
     for token in tokens {
         let raw = token.text(text);
+        let apart = if SPELLED && token.start != end { APART } else { 0 };
+        end = token.end;
         let positional = positions.follow(token.kind, raw);
         let modifier = modifiers.follow(token.kind, raw);
         let kept = match token.kind {
@@ -60,13 +82,13 @@ pub fn template(text: &str, tokens: &[Token]) -> Vec<u8> {
             TokenKind::Punctuation => Tag::Punctuation,
             TokenKind::Integer if positional || modifier => Tag::Literal,
             kind if masks => {
-                key.push(masked(kind, raw) as u8);
+                key.push(masked(kind, raw) as u8 | apart);
                 continue;
             }
             _ => Tag::Literal,
         };
-        let folds = matches!(kept, Tag::Identifier);
-        key.push(kept as u8);
+        let folds = !SPELLED && matches!(kept, Tag::Identifier);
+        key.push(kept as u8 | apart);
         let from = key.len();
         key.extend_from_slice(raw.as_bytes());
         if folds && let Some(name) = key.get_mut(from..) {
@@ -74,7 +96,6 @@ pub fn template(text: &str, tokens: &[Token]) -> Vec<u8> {
         }
         key.push(0);
     }
-    key
 }
 
 /// A 64-bit FNV-1a hash: the same number for the same template in every version, to group audit
@@ -120,6 +141,11 @@ fn masked(kind: TokenKind, raw: &str) -> Tag {
 
 /// `make_const` in parse_node.c
 fn integer_type(raw: &str) -> Tag {
+    /// Nine digits are less than 2^31.
+    const SURELY_INT4: usize = 9;
+    if raw.len() <= SURELY_INT4 && raw.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Tag::Int4;
+    }
     let (radix, digits) = match raw.get(..2) {
         Some("0x" | "0X") => (16, raw.get(2..).unwrap_or_default()),
         Some("0o" | "0O") => (8, raw.get(2..).unwrap_or_default()),

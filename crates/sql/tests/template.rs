@@ -1,7 +1,7 @@
 //! What the statement cache's key holds on to, and what people read in the audit trail.
 
 use pgwarrant_sql::template::{fingerprint, redact, template};
-use pgwarrant_sql::{Limits, lex};
+use pgwarrant_sql::{Limits, Message, lex};
 use proptest::prelude::*;
 
 fn key(text: &str) -> Vec<u8> {
@@ -161,4 +161,45 @@ proptest! {
             }
         }
     }
+}
+
+fn message_key(message: &mut Message, text: &str) -> Vec<u8> {
+    message.read(text, &Limits::default()).unwrap();
+    message.key().to_vec()
+}
+
+fn each_redacted(message: &mut Message, text: &str) -> Vec<String> {
+    message.read(text, &Limits::default()).unwrap();
+    message.statements().iter().map(|range| redact(text, &message.tokens()[range.clone()])).collect()
+}
+
+#[test]
+fn a_messages_key_tells_spellings_and_statements_apart_but_not_constants() {
+    let mut message = Message::default();
+    for (a, b) in [
+        ("SELECT a FROM t WHERE b = 1", "SELECT a FROM t  WHERE b = 22 -- c"),
+        ("SELECT 'a'; SELECT 1", " SELECT 'b';\tSELECT 2;"),
+        ("", ";"),
+    ] {
+        assert_eq!(message_key(&mut message, a), message_key(&mut message, b), "{a} / {b}");
+        assert_eq!(each_redacted(&mut message, a), each_redacted(&mut message, b), "{a} / {b}");
+    }
+    for (a, b) in [
+        ("SELECT a", "select a"),
+        ("SELECT a,b", "SELECT a, b"),
+        ("SELECT 1", "SELECT '1'"),
+        ("SELECT 1; SELECT 2", "SELECT 1;; SELECT 2"),
+        ("SELECT 1; SELECT 2", "SELECT 1"),
+        ("SELECT a", "SELECT \"a\""),
+    ] {
+        assert_ne!(message_key(&mut message, a), message_key(&mut message, b), "{a} / {b}");
+    }
+}
+
+#[test]
+fn a_text_that_cannot_be_read_leaves_nothing_of_the_one_before() {
+    let mut message = Message::default();
+    message_key(&mut message, "SELECT 1");
+    assert!(message.read("SELECT 'a", &Limits::default()).is_err());
+    assert!(message.tokens().is_empty() && message.statements().is_empty() && message.key().is_empty());
 }

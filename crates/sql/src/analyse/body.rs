@@ -44,7 +44,7 @@ impl Body {
 pub(crate) fn analyse(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
     body: Body,
 ) -> Result<Finished, Refusal> {
     let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);

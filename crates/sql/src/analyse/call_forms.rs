@@ -17,13 +17,14 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
     if after_point {
         return None;
     }
-    if source.punct(index + 1, "(") && source.keyword(index, "json_table") {
+    let opens = source.punct(index + 1, "(");
+    if opens && source.keyword(index, "json_table") {
         to.emit_name(index, "json_table");
         return Some(index + 1);
     }
     // The parser has ideas of its own about these two.
     for word in ["trim", "xmlparse"] {
-        if source.punct(index + 1, "(") && source.keyword(index, word) {
+        if opens && source.keyword(index, word) {
             to.facts.grammar_functions.insert(index);
             to.emit_name(index, word);
             return Some(index + 1);
@@ -35,12 +36,12 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
         return None;
     }
     let head = to.head()?;
-    if source.one_of(index, &grouping) && source.punct(index + 1, "(") && source.keyword(head, "sets") {
+    if opens && source.one_of(index, &grouping) && source.keyword(head, "sets") {
         to.facts.grammar_functions.insert(index);
         return None;
     }
     let first = index == head + 2;
-    match source.name(head).as_deref()? {
+    match source.any_keyword(head)? {
         "trim" if is_call(source, head) => trim(to, index, first),
         "xmlparse" | "xmlserialize" | "xmlroot" | "xmlexists" if is_call(source, head) => {
             xml(to, index, head)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pgwarrant_catalog::{ColumnId, RelationKind};
 use sqlparser::ast::Ident;
-use sqlparser::tokenizer::{Location, Span};
+use sqlparser::tokenizer::Span;
 
 use super::account::Role;
 use super::body::{self, Body};
@@ -12,6 +12,7 @@ use super::cover;
 use super::from::Resolved;
 use super::names::State;
 use super::normalise::Facts;
+use super::parse::place;
 use super::source::Source;
 use super::utility::{names_only, not_understood};
 use super::walk::{Block, Entry, Finished, Frame, Item, Walk, What};
@@ -68,7 +69,7 @@ pub(crate) fn class(source: &Source<'_>) -> Class {
 pub(crate) fn analyse(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
 ) -> Result<Finished, Refusal> {
     let parts = read(source).ok_or_else(|| not_understood(source, source.range.start + 1))?;
     let to = source.keyword(parts.direction, "to");
@@ -101,7 +102,7 @@ pub(crate) fn analyse(
 
 /// A token as the walk takes names.
 pub(crate) fn ident(source: &Source<'_>, token: usize) -> Ident {
-    let location = Location { line: token as u64 + 1, column: 1 };
+    let location = place(token);
     let value = source.name(token).unwrap_or_default();
     Ident::with_span(Span::new(location, location), value.as_ref())
 }
@@ -109,7 +110,7 @@ pub(crate) fn ident(source: &Source<'_>, token: usize) -> Ident {
 fn relation(
     statement: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
     parts: &Parts,
     to: bool,
 ) -> Result<Finished, Refusal> {

@@ -29,7 +29,7 @@ const ALL: Actions = Actions { select: true, insert: true, update: true, delete:
 pub(crate) fn analyse(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
 ) -> Result<Finished, Refusal> {
     let first = source.range.start;
     let byte = source.byte(first);
@@ -134,7 +134,7 @@ fn refused_kind(source: &Source<'_>, index: usize, byte: usize) -> Option<Refusa
 fn alter(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
     index: usize,
 ) -> Result<Finished, Refusal> {
     if source.one_of(index, &["role", "user", "database"]) {
@@ -242,7 +242,7 @@ fn created_name(source: &Source<'_>, index: usize) -> Option<Vec<usize>> {
 fn table_as(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
     name: Option<Vec<usize>>,
     temporary: bool,
 ) -> Result<Option<Finished>, Refusal> {
@@ -289,7 +289,7 @@ fn table_as(
 fn other(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
     created: Option<Vec<usize>>,
     changes_names: bool,
 ) -> Result<Finished, Refusal> {
@@ -382,7 +382,7 @@ fn named(
     source: &Source<'_>,
     token: usize,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
 ) -> Result<Option<Arc<Relation>>, Refusal> {
     let name = source.name(token).unwrap_or_default();
     let schema =
@@ -420,7 +420,7 @@ fn touch(touched: &mut Touched, relation: &Relation, grants: &[crate::GrantId]) 
 pub(crate) fn relations(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
     index: usize,
     verb: &str,
     actions: Actions,
@@ -498,7 +498,7 @@ fn taken_along(context: &Context<'_>, judged: &[Oid], actions: Actions, byte: us
 pub(crate) fn maintain(
     source: &Source<'_>,
     context: &Context<'_>,
-    state: &State,
+    state: &State<'_>,
 ) -> Result<Finished, Refusal> {
     let mut done = Finished::default();
     let runs_nothing = ["vacuum", "analyze", "analyse", "checkpoint", "lock"];

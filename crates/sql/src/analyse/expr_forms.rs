@@ -21,8 +21,8 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
             if before.is_some_and(|before| source.punct(before, ".")) || is_before(&["as"]) {
                 return None;
             }
-            let word = source.name(index)?;
-            match &*word {
+            let Some(word) = source.any_keyword(index) else { return typed_constant(to, index) };
+            match word {
                 "isnull" | "notnull" if before.is_some() && !source.punct(index + 1, "(") => {
                     to.emit_keyword(index, "IS");
                     if word == "notnull" {
@@ -206,6 +206,11 @@ fn whole_row(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
 /// `type 'constant'`, of any type: to the parser, a date.
 fn typed_constant(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
     let source = to.source;
+    let mut after = index + 1;
+    while source.punct(after, ".") {
+        after += 2;
+    }
+    source.token(after).filter(|token| token.kind.is_string())?;
     let (parts, next) = source.dotted(index)?;
     source.string(next)?;
     if let [only] = parts.as_slice()

@@ -6,8 +6,11 @@ use super::normalise::{Normaliser, Open};
 /// The index after the form, if there is one at `index`.
 pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize> {
     let source = to.source;
+    let begins = source.one_of(index, &["only", "table", "tablesample", "rows", "as"])
+        || source.operator(index, "*")
+        || source.punct(index, "[");
     let before = index.checked_sub(1).filter(|before| source.range.contains(before));
-    if before.is_some_and(|before| source.punct(before, ".")) {
+    if !begins || before.is_some_and(|before| source.punct(before, ".")) {
         return None;
     }
     // After AS every word is a name.

@@ -6,7 +6,7 @@
 
 use sqlparser::ast::{Expr, GroupByExpr, SelectItem, Value};
 
-use super::parse::{index_of, token_of};
+use super::parse::{index_of, token_at, token_of};
 use super::walk::{Walk, Walked, What};
 use super::{rows, tree};
 
@@ -78,7 +78,7 @@ impl Walk<'_> {
         match item {
             Expr::Value(value) => {
                 let Value::Number(..) = &value.value else { return None };
-                let token = usize::try_from(value.span.start.line).ok()?.checked_sub(1)?;
+                let token = token_at(value.span.start)?;
                 let position: usize = self.source.raw(token).parse().ok()?;
                 match select.get(position.checked_sub(1)?)? {
                     SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
@@ -165,7 +165,7 @@ fn first_token(expr: &Expr) -> Option<usize> {
     match expr {
         Expr::Identifier(ident) => token_of(ident),
         Expr::CompoundIdentifier(idents) => idents.first().and_then(token_of),
-        Expr::Value(value) => usize::try_from(value.span.start.line).ok()?.checked_sub(1),
+        Expr::Value(value) => token_at(value.span.start),
         Expr::Case { case_token, .. } => index_of(&case_token.0),
         Expr::Nested(inner) => first_token(inner),
         _ => None,

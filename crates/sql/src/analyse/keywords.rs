@@ -4,6 +4,10 @@
 //! keyword is handed to the parser as a quoted name, so that keywords of other dialects (QUALIFY,
 //! PIVOT, SAMPLE, …) cannot change what a statement means.
 
+use std::borrow::Cow;
+
+use crate::{Token, TokenKind};
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Category {
     /// Never a name without quotes.
@@ -18,19 +22,93 @@ pub(crate) enum Category {
 
 /// The category of a folded word; None: no keyword.
 pub(crate) fn category(word: &str) -> Option<Category> {
-    let is_in = |list: &[&str]| list.binary_search(&word).is_ok();
-    if is_in(&RESERVED) {
-        Some(Category::Reserved)
-    } else if is_in(&TYPE_FUNCTION) {
-        Some(Category::TypeFunction)
-    } else if is_in(&COLUMN) {
-        Some(Category::Column)
-    } else if is_in(&UNRESERVED) {
-        Some(Category::Unreserved)
-    } else {
-        None
+    find(word.as_bytes()).filter(|(keyword, _)| *keyword == word).map(|(_, category)| category)
+}
+
+/// The category of an unquoted word as written, in any case; None: no keyword.
+pub(crate) fn category_of(raw: &str) -> Option<Category> {
+    find(raw.as_bytes()).map(|(_, category)| category)
+}
+
+/// An unquoted word as written, folded; None: no keyword.
+pub(crate) fn keyword(raw: &str) -> Option<&'static str> {
+    find(raw.as_bytes()).map(|(keyword, _)| keyword)
+}
+
+/// [`Token::identifier`], without a copy of a keyword in capitals: what most words in capitals are.
+pub(crate) fn name<'t>(token: &Token, text: &'t str) -> Option<Cow<'t, str>> {
+    let known = if token.kind == TokenKind::Identifier { keyword(token.text(text)) } else { None };
+    known.map(Cow::Borrowed).or_else(|| token.identifier(text))
+}
+
+/// The keyword that a word is in some case: it is asked for every word of a statement, several times.
+fn find(word: &[u8]) -> Option<(&'static str, Category)> {
+    let mut place = place(word)?;
+    loop {
+        let entry = PLACES.get(place).copied()?.checked_sub(1)?;
+        let found = KEYWORDS.get(usize::from(entry))?;
+        if found.0.as_bytes().eq_ignore_ascii_case(word) {
+            return Some(*found);
+        }
+        place = (place + 1) % PLACES.len();
     }
 }
+
+/// Where the search for a word begins; None where no keyword is as long. ASCII letters count the same
+/// in either case.
+const fn place(word: &[u8]) -> Option<usize> {
+    if word.len() < 2 || word.len() > LONGEST {
+        return None;
+    }
+    let (mut hash, mut index) = (word.len() as u32, 0);
+    while index < word.len() {
+        hash = (hash ^ (word[index] | 0x20) as u32).wrapping_mul(0x0100_0193);
+        index += 1;
+    }
+    Some((hash >> 16) as usize % PLACES_LENGTH)
+}
+
+const LONGEST: usize = 17;
+const COUNT: usize = RESERVED.len() + TYPE_FUNCTION.len() + COLUMN.len() + UNRESERVED.len();
+const PLACES_LENGTH: usize = 2_048;
+
+/// All keywords.
+static KEYWORDS: [(&str, Category); COUNT] = {
+    let mut all = [("", Category::Reserved); COUNT];
+    let lists: [(&[&str], Category); 4] = [
+        (&RESERVED, Category::Reserved),
+        (&TYPE_FUNCTION, Category::TypeFunction),
+        (&COLUMN, Category::Column),
+        (&UNRESERVED, Category::Unreserved),
+    ];
+    let (mut list, mut next) = (0, 0);
+    while list < lists.len() {
+        let (words, category) = lists[list];
+        let mut word = 0;
+        while word < words.len() {
+            all[next] = (words[word], category);
+            word += 1;
+            next += 1;
+        }
+        list += 1;
+    }
+    all
+};
+
+/// A hash table with open addressing: indexes in [`KEYWORDS`], counted from 1; 0 is free.
+static PLACES: [u16; PLACES_LENGTH] = {
+    let mut places = [0; PLACES_LENGTH];
+    let mut index = 0;
+    while index < COUNT {
+        let Some(mut place) = place(KEYWORDS[index].0.as_bytes()) else { panic!("a keyword is too long") };
+        while places[place] != 0 {
+            place = (place + 1) % PLACES_LENGTH;
+        }
+        index += 1;
+        places[place] = index as u16;
+    }
+    places
+};
 
 /// Is an unquoted word of this value, before a parenthesis, grammar rather than a function's name?
 pub(crate) fn is_grammar(word: &str) -> bool {
@@ -118,9 +196,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_sorted_for_the_search_in_them() {
-        for list in [&RESERVED[..], &TYPE_FUNCTION, &COLUMN, &UNRESERVED] {
-            assert!(list.is_sorted());
+    fn every_keyword_is_found_in_its_list_and_nothing_else_is() {
+        let lists: [(&[&str], Category); 4] = [
+            (&RESERVED, Category::Reserved),
+            (&TYPE_FUNCTION, Category::TypeFunction),
+            (&COLUMN, Category::Column),
+            (&UNRESERVED, Category::Unreserved),
+        ];
+        for (word, found) in
+            lists.into_iter().flat_map(|(list, found)| list.iter().map(move |word| (*word, found)))
+        {
+            let upper = word.to_ascii_uppercase();
+            assert_eq!(category(word), Some(found), "{word}");
+            assert_eq!(category_of(&upper), Some(found), "{word}");
+            assert_eq!(category(&upper), None, "{word}");
+            assert_eq!(category(&format!("{word}x")).or(category(&format!("x{word}"))), None, "{word}");
+        }
+        for word in ["", "s", "current\u{7f}user", "customers", "SELECTED", "a_very_long_name_indeed"] {
+            assert_eq!(category_of(word), None, "{word}");
         }
     }
 }

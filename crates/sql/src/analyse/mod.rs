@@ -43,6 +43,7 @@ mod view;
 mod walk;
 mod write;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use self::names::State;
@@ -66,16 +67,25 @@ pub struct Analysis {
 /// The whole message is refused: PostgreSQL's lexer would not take it, or it is too large.
 pub fn analyse(text: &str, context: &Context<'_>) -> Result<Analysis, Refusal> {
     let tokens = lexer::lex(text, context.limits).map_err(not_lexed)?;
-    let mut state = State { session: context.session.clone(), unknown: None };
-    let mut statements = Vec::new();
-    for range in lexer::split(text, &tokens) {
-        let source = Source { text, tokens: &tokens, range };
-        statements.push(statement(&source, context, &mut state));
-    }
+    let statements = statements(text, &tokens, &lexer::split(text, &tokens), context);
     Ok(Analysis { tokens, statements })
 }
 
-fn statement(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> Statement {
+pub(crate) fn statements(
+    text: &str,
+    tokens: &[Token],
+    ranges: &[Range<usize>],
+    context: &Context<'_>,
+) -> Vec<Statement> {
+    let mut state = State { session: Cow::Borrowed(context.session), unknown: None };
+    let each = ranges.iter().map(|range| {
+        let source = Source { text, tokens, range: range.clone() };
+        statement(&source, context, &mut state)
+    });
+    each.collect()
+}
+
+fn statement(source: &Source<'_>, context: &Context<'_>, state: &mut State<'_>) -> Statement {
     let class = utility::class(source);
     let outcome = nesting(source, context.limits)
         .and_then(|()| utility::statement(source, context, state, Frame::Plain));
@@ -138,18 +148,21 @@ fn depth(text: &str, tokens: &[Token], range: Range<usize>) -> usize {
     let (mut open, mut prefixes, mut joins, mut deepest) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut plain_join = true;
     for token in tokens.get(range).unwrap_or_default() {
-        let is = |word| token.is_keyword(text, word);
-        prefixes = if token.kind == TokenKind::Operator || is("not") { prefixes + 1 } else { 0 };
-        match token.text(text) {
-            "(" | "[" => open += 1,
-            ")" | "]" => open = open.saturating_sub(1),
-            _ if is("case") => open += 1,
-            _ if is("end") => open = open.saturating_sub(1),
-            _ if is("join") && plain_join => joins += 1,
-            _ if is("on") || is("using") => joins = joins.saturating_sub(1),
+        let raw = token.text(text);
+        let word = match token.kind {
+            TokenKind::Identifier => keywords::keyword(raw).unwrap_or_default(),
+            TokenKind::Punctuation => raw,
+            _ => "",
+        };
+        prefixes = if token.kind == TokenKind::Operator || word == "not" { prefixes + 1 } else { 0 };
+        match word {
+            "(" | "[" | "case" => open += 1,
+            ")" | "]" | "end" => open = open.saturating_sub(1),
+            "join" if plain_join => joins += 1,
+            "on" | "using" => joins = joins.saturating_sub(1),
             _ => {}
         }
-        plain_join = !is("cross") && !is("natural");
+        plain_join = !matches!(word, "cross" | "natural");
         deepest = deepest.max(open + prefixes + joins);
     }
     deepest

@@ -1,5 +1,6 @@
 //! Which relation a name means.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pgwarrant_catalog::{Catalogue, Relation};
@@ -8,8 +9,8 @@ use crate::SessionState;
 
 /// The session's state at one statement of a message.
 #[derive(Clone, Debug)]
-pub(crate) struct State {
-    pub session: SessionState,
+pub(crate) struct State<'a> {
+    pub session: Cow<'a, SessionState>,
     /// Why names cannot be resolved any more: what an earlier statement of the message did.
     pub unknown: Option<&'static str>,
 }
@@ -27,7 +28,7 @@ pub(crate) enum Found {
 }
 
 /// Finds a relation by a name without a schema, along the search_path.
-pub(crate) fn unqualified(name: &str, state: &State, catalogue: &Catalogue) -> Found {
+pub(crate) fn unqualified(name: &str, state: &State<'_>, catalogue: &Catalogue) -> Found {
     if let Some(why) = state.unknown {
         return Found::Unknown(why);
     }
@@ -46,7 +47,7 @@ pub(crate) fn unqualified(name: &str, state: &State, catalogue: &Catalogue) -> F
         if let Some(relation) = catalogue.relation(schema, name) {
             return Found::Known(relation.clone());
         }
-        if catalogue.unprotected.contains(&(schema.clone(), name.to_owned())) {
+        if catalogue.is_unprotected(schema, name) {
             return Found::Other(schema.clone());
         }
     }
@@ -58,7 +59,7 @@ pub(crate) fn qualified(schema: &str, name: &str, catalogue: &Catalogue) -> Foun
     if let Some(relation) = catalogue.relation(schema, name) {
         return Found::Known(relation.clone());
     }
-    let other = is_temporary(schema) || catalogue.unprotected.contains(&(schema.to_owned(), name.to_owned()));
+    let other = is_temporary(schema) || catalogue.is_unprotected(schema, name);
     if other { Found::Other(schema.to_owned()) } else { Found::Nowhere }
 }
 

@@ -6,14 +6,16 @@
 //! the accounting rule later. Words that are no keywords of PostgreSQL's become quoted names, and
 //! constants lose their content: neither can change what the parser reads.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Span, Token as Parsed, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Span, Token as Parsed, TokenWithSpan, Word};
 
 use super::account::Role;
 use super::keywords::{self, Category};
+use super::parse::place;
 use super::source::Source;
 use super::{call_forms, expr_forms, from_forms};
 use crate::TokenKind;
@@ -82,7 +84,7 @@ pub(crate) fn normalise(source: &Source<'_>, verb: Option<&str>) -> (Vec<TokenWi
 
 impl Normaliser<'_, '_> {
     pub(crate) fn emit(&mut self, index: usize, token: Parsed) {
-        let location = Location { line: index as u64 + 1, column: 1 };
+        let location = place(index);
         self.out.push(TokenWithSpan::new(token, Span::new(location, location)));
     }
 
@@ -113,14 +115,11 @@ impl Normaliser<'_, '_> {
         let Some(token) = self.source.token(index) else { return };
         let text = token.text(self.source.text);
         let parsed = match token.kind {
-            TokenKind::Identifier => {
-                let value = self.source.name(index).unwrap_or_default();
-                match keywords::category(&value) {
-                    Some(_) => Parsed::make_word(&value, None),
-                    None => quoted(&value),
-                }
-            }
-            TokenKind::QuotedIdentifier => quoted(&self.source.name(index).unwrap_or_default()),
+            TokenKind::Identifier => match keywords::keyword(text) {
+                Some(keyword) => Parsed::make_word(keyword, None),
+                None => quoted(self.source.name(index).unwrap_or_default()),
+            },
+            TokenKind::QuotedIdentifier => quoted(self.source.name(index).unwrap_or_default()),
             TokenKind::String
             | TokenKind::EscapeString
             | TokenKind::DollarString
@@ -175,21 +174,22 @@ fn names_a_function(source: &Source<'_>, index: usize) -> bool {
     let Some(token) = source.token(index) else { return false };
     match token.kind {
         TokenKind::QuotedIdentifier => true,
-        TokenKind::Identifier => {
-            let name = source.name(index).unwrap_or_default();
-            match keywords::category(&name) {
-                None | Some(Category::TypeFunction | Category::Unreserved) => true,
-                // COALESCE, SUBSTRING, ROW, …
-                Some(Category::Column) => name != "values" && name != "exists",
-                Some(Category::Reserved) => false,
-            }
-        }
+        TokenKind::Identifier => match keywords::category_of(token.text(source.text)) {
+            None | Some(Category::TypeFunction | Category::Unreserved) => true,
+            // COALESCE, SUBSTRING, ROW, …
+            Some(Category::Column) => !source.one_of(index, &["values", "exists"]),
+            Some(Category::Reserved) => false,
+        },
         _ => false,
     }
 }
 
-pub(crate) fn quoted(name: &str) -> Parsed {
-    Parsed::Word(Word { value: name.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword })
+pub(crate) fn quoted<'n>(name: impl Into<Cow<'n, str>>) -> Parsed {
+    Parsed::Word(Word {
+        value: name.into().into_owned(),
+        quote_style: Some('"'),
+        keyword: Keyword::NoKeyword,
+    })
 }
 
 /// Which operator it is makes no difference to what is read, only where an operand may follow. So

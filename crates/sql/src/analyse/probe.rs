@@ -330,22 +330,18 @@ impl Open {
         else {
             return false;
         };
-        let is = |word| found.is_keyword(source.text, word);
-        if is("between") {
-            self.betweens += 1;
-        } else if is("case") {
-            self.cases += 1;
-        } else if is("end") {
-            self.cases = self.cases.saturating_sub(1);
-        } else if is("and") && self.betweens > 0 {
-            self.betweens -= 1;
-        } else if is("and") || is("or") {
-            return self.cases == 0;
-        } else if is("from") {
-            let compares = token.checked_sub(1).is_some_and(|before| source.keyword(before, "distinct"));
-            return self.query && !compares;
-        } else {
-            return self.query && CLAUSES.iter().any(|word| is(word));
+        let Some(word) = keywords::keyword(found.text(source.text)) else { return false };
+        match word {
+            "between" => self.betweens += 1,
+            "case" => self.cases += 1,
+            "end" => self.cases = self.cases.saturating_sub(1),
+            "and" if self.betweens > 0 => self.betweens -= 1,
+            "and" | "or" => return self.cases == 0,
+            "from" => {
+                let compares = token.checked_sub(1).is_some_and(|before| source.keyword(before, "distinct"));
+                return self.query && !compares;
+            }
+            _ => return self.query && CLAUSES.contains(&word),
         }
         false
     }

@@ -6,7 +6,7 @@ use crate::{Context, Effect};
 
 /// Follows a statement's effects on what names mean. A literal SET search_path or SET ROLE is
 /// followed; after anything else that may change it, names cannot be resolved any more.
-pub(crate) fn follow(source: &Source<'_>, effects: &[Effect], context: &Context<'_>, state: &mut State) {
+pub(crate) fn follow(source: &Source<'_>, effects: &[Effect], context: &Context<'_>, state: &mut State<'_>) {
     if !effects.iter().any(|effect| matches!(effect, Effect::SessionState | Effect::Execute { .. })) {
         return;
     }
@@ -26,11 +26,12 @@ pub(crate) fn follow(source: &Source<'_>, effects: &[Effect], context: &Context<
     if let Some(made) = super::ddl::temporary_name(source)
         && !context.catalogue.names.contains_key(&made)
     {
-        state.session.temp_relations.push(made);
+        state.session.to_mut().temp_relations.push(made);
         return;
     }
-    state.session.settled = false;
-    state.session.pristine = false;
+    let session = state.session.to_mut();
+    session.settled = false;
+    session.pristine = false;
     state.unknown = Some(match word {
         Some("set") => match set(source, context, state) {
             Some(()) => return,
@@ -49,7 +50,7 @@ pub(crate) fn follow(source: &Source<'_>, effects: &[Effect], context: &Context<
 }
 
 /// `SET [SESSION | LOCAL] search_path {TO | =} a, "b", 'c'`, `SET ROLE r`
-fn set(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> Option<()> {
+fn set(source: &Source<'_>, context: &Context<'_>, state: &mut State<'_>) -> Option<()> {
     let mut index = source.range.start + 1;
     if source.one_of(index, &["session", "local"]) {
         index += 1;
@@ -87,7 +88,8 @@ fn set(source: &Source<'_>, context: &Context<'_>, state: &mut State) -> Option<
                 source.punct(next, ",").then_some(())?;
                 next += 1;
             }
-            state.session.search_path = names::effective_path(&names, &state.session, context.catalogue);
+            let path = names::effective_path(&names, &state.session, context.catalogue);
+            state.session.to_mut().search_path = path;
             Some(())
         }
         _ => None,

@@ -20,6 +20,7 @@ impl<'a> Source<'a> {
         Self { text: self.text, tokens: self.tokens, range }
     }
 
+    #[inline]
     pub(crate) fn token(&self, index: usize) -> Option<&'a Token> {
         if self.range.contains(&index) { self.tokens.get(index) } else { None }
     }
@@ -30,18 +31,24 @@ impl<'a> Source<'a> {
 
     /// The value of an identifier, keywords included.
     pub(crate) fn name(&self, index: usize) -> Option<Cow<'a, str>> {
-        self.token(index)?.identifier(self.text)
+        keywords::name(self.token(index)?, self.text)
+    }
+
+    /// The keyword, folded, that stands there without quotes.
+    pub(crate) fn any_keyword(&self, index: usize) -> Option<&'static str> {
+        let token = self.token(index).filter(|token| token.kind == TokenKind::Identifier)?;
+        keywords::keyword(token.text(self.text))
     }
 
     /// The value of an identifier that may be a name: not a reserved word without quotes.
     pub(crate) fn plain_name(&self, index: usize) -> Option<Cow<'a, str>> {
         let token = self.token(index)?;
-        let name = token.identifier(self.text)?;
-        let reserved =
-            token.kind == TokenKind::Identifier && keywords::category(&name) == Some(Category::Reserved);
-        (!reserved).then_some(name)
+        let reserved = token.kind == TokenKind::Identifier
+            && keywords::category_of(token.text(self.text)) == Some(Category::Reserved);
+        if reserved { None } else { self.name(index) }
     }
 
+    #[inline]
     pub(crate) fn keyword(&self, index: usize, keyword: &str) -> bool {
         self.token(index).is_some_and(|token| token.is_keyword(self.text, keyword))
     }
@@ -51,10 +58,15 @@ impl<'a> Source<'a> {
         keywords.iter().enumerate().all(|(offset, keyword)| self.keyword(index + offset, keyword))
     }
 
+    #[inline]
     pub(crate) fn one_of(&self, index: usize, keywords: &[&str]) -> bool {
-        keywords.iter().any(|keyword| self.keyword(index, keyword))
+        self.token(index).is_some_and(|token| {
+            token.kind == TokenKind::Identifier
+                && keywords.iter().any(|keyword| token.is_keyword(self.text, keyword))
+        })
     }
 
+    #[inline]
     pub(crate) fn punct(&self, index: usize, punctuation: &str) -> bool {
         self.token(index).is_some_and(|token| token.is_punct(self.text, punctuation))
     }

@@ -4,12 +4,25 @@ use super::keywords::{self, Category};
 
 /// A name as SQL text that PostgreSQL reads back as exactly this name, wherever a name may stand.
 pub(crate) fn name(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 2);
+    push_name(&mut text, name);
+    text
+}
+
+/// As [`name`], at the end of a text.
+pub(crate) fn push_name(text: &mut String, name: &str) {
     let simple = name.bytes().enumerate().all(|(index, byte)| {
         byte.is_ascii_lowercase() || byte == b'_' || (index > 0 && byte.is_ascii_digit())
     });
     let plain =
         simple && !name.is_empty() && matches!(keywords::category(name), None | Some(Category::Unreserved));
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if plain {
+        text.push_str(name);
+    } else {
+        text.push('"');
+        text.push_str(&name.replace('"', "\"\""));
+        text.push('"');
+    }
 }
 
 pub(crate) fn qualified(schema: &str, relation: &str) -> String {

@@ -79,7 +79,12 @@ fn main_verb(source: &Source<'_>, with: usize) -> Class {
 }
 
 /// Analyses one statement.
-pub(crate) fn statement(source: &Source<'_>, context: &Context<'_>, state: &State, frame: Frame) -> Outcome {
+pub(crate) fn statement(
+    source: &Source<'_>,
+    context: &Context<'_>,
+    state: &State<'_>,
+    frame: Frame,
+) -> Outcome {
     let first = source.range.start;
     match class(source) {
         Class::Select | Class::Insert | Class::Update | Class::Merge => {
@@ -133,7 +138,7 @@ pub(crate) fn statement(source: &Source<'_>, context: &Context<'_>, state: &Stat
     }
 }
 
-fn truncate(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
+fn truncate(source: &Source<'_>, context: &Context<'_>, state: &State<'_>) -> Outcome {
     let actions = Actions { delete: true, ..Actions::default() };
     ddl::relations(source, context, state, source.range.start + 1, "truncate", actions)
 }
@@ -161,7 +166,7 @@ fn name_or_all(source: &Source<'_>, index: usize) -> Option<String> {
 }
 
 /// `EXPLAIN [(option, …)] statement`
-fn explain(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
+fn explain(source: &Source<'_>, context: &Context<'_>, state: &State<'_>) -> Outcome {
     let mut index = source.range.start + 1;
     if source.punct(index, "(") && !source.starts_query(index + 1) && !source.punct(index + 1, "(") {
         let close = source.closing(index).ok_or_else(|| not_understood(source, index))?;
@@ -194,7 +199,7 @@ fn explain(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
 }
 
 /// `PREPARE name [(type, …)] AS statement`
-fn prepare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
+fn prepare(source: &Source<'_>, context: &Context<'_>, state: &State<'_>) -> Outcome {
     let first = source.range.start;
     let name = source.plain_name(first + 1).ok_or_else(|| not_understood(source, first + 1))?;
     let mut index = first + 2;
@@ -222,7 +227,7 @@ fn prepare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
 }
 
 /// `EXECUTE name [(argument, …)]`
-fn execute(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
+fn execute(source: &Source<'_>, context: &Context<'_>, state: &State<'_>) -> Outcome {
     let first = source.range.start;
     let name = source.plain_name(first + 1).ok_or_else(|| not_understood(source, first + 1))?;
     names_only(&source.part(first..(first + 2).min(source.range.end)), context, Vec::new())?;
@@ -239,7 +244,7 @@ fn execute(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
 const DUMP_CURSOR: &str = "_pg_dump_cursor";
 
 /// `DECLARE name [option …] CURSOR [WITH HOLD] FOR query`
-fn declare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
+fn declare(source: &Source<'_>, context: &Context<'_>, state: &State<'_>) -> Outcome {
     let first = source.range.start;
     let cursor = source.plain_name(first + 1).ok_or_else(|| not_understood(source, first + 1))?;
     let query = (first + 2..source.range.end).find(|index| source.keyword(*index, "for"));
@@ -254,7 +259,7 @@ fn declare(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome
 }
 
 /// `CALL procedure(argument, …)`: judged as the call of a function.
-fn call(source: &Source<'_>, context: &Context<'_>, state: &State) -> Outcome {
+fn call(source: &Source<'_>, context: &Context<'_>, state: &State<'_>) -> Outcome {
     let inner = source.part(source.range.start + 1..source.range.end);
     if inner.range.is_empty() {
         return Err(not_understood(source, source.range.start));

@@ -41,46 +41,71 @@ pub(crate) fn columns(relation: &Relation, cover: &Cover, role: &str) -> Vec<usi
 /// `(SELECT r.id, CAST(… AS pg_catalog.text) AS email FROM public.customers AS r)`
 pub(crate) fn pieces(relation: &Relation, cover: &Cover, role: &str, reference: &Reference) -> Vec<Piece> {
     let shown = columns(relation, cover, role);
-    let mut list: Vec<String> = shown
-        .iter()
-        .copied()
-        .filter_map(|index| {
-            let (column, cover) = relation.columns.get(index).zip(cover.columns.get(index))?;
-            let name = text::name(&column.name);
-            let raw = format!("{ROW}.{name}");
-            let mask = || column.protection.as_ref().map(|protection| protection.mask.render(&raw));
-            Some(match &cover.shown {
-                Shown::Open | Shown::Raw => raw,
-                Shown::Rows(predicates) => {
-                    format!("CASE WHEN {} THEN {raw} ELSE {} END AS {name}", any(predicates), mask()?)
-                }
-                Shown::Masked | Shown::Blocked => format!("{} AS {name}", mask()?),
-                Shown::Blank => format!("{} AS {name}", blank(column)),
-            })
-        })
-        .collect();
-    list.extend(reference.system.iter().map(|column| format!("{ROW}.{column}")));
+    let mut text = String::with_capacity(64 + 24 * shown.len());
+    text.push_str("(SELECT ");
+    let mut raw = format!("{ROW}.");
+    for (column, cover) in
+        shown.iter().filter_map(|index| relation.columns.get(*index).zip(cover.columns.get(*index)))
+    {
+        raw.truncate(ROW.len() + 1);
+        text::push_name(&mut raw, &column.name);
+        let mask = column.protection.as_ref().map(|protection| &protection.mask);
+        match (&cover.shown, mask) {
+            (Shown::Open | Shown::Raw, _) => text.push_str(&raw),
+            (Shown::Rows(predicates), Some(mask)) => {
+                text.extend(["CASE WHEN ", &any(predicates), " THEN ", &raw, " ELSE "]);
+                mask.render_into(&raw, &mut text);
+                text.push_str(" END AS ");
+                text::push_name(&mut text, &column.name);
+            }
+            (Shown::Masked | Shown::Blocked, Some(mask)) => {
+                mask.render_into(&raw, &mut text);
+                text.push_str(" AS ");
+                text::push_name(&mut text, &column.name);
+            }
+            (Shown::Blank, _) => {
+                text.extend([&blank(column), " AS "]);
+                text::push_name(&mut text, &column.name);
+            }
+            // Only what is protected is masked.
+            (Shown::Rows(_) | Shown::Masked | Shown::Blocked, None) => continue,
+        }
+        text.push_str(", ");
+    }
+    for column in &reference.system {
+        text.extend([ROW, ".", column, ", "]);
+    }
     if reference.natural {
         // Of a type that has no equality.
         let left_out = relation.columns.iter().enumerate().filter(|(index, _)| !shown.contains(index));
-        list.extend(
-            left_out
-                .map(|(_, column)| format!("CAST(NULL AS pg_catalog.json) AS {}", text::name(&column.name))),
-        );
+        for (_, column) in left_out {
+            text.push_str("CAST(NULL AS pg_catalog.json) AS ");
+            text::push_name(&mut text, &column.name);
+            text.push_str(", ");
+        }
     }
-    let only = if reference.only { "ONLY " } else { "" };
-    let from = format!("{only}{} AS {ROW}", text::qualified(&relation.schema, &relation.name));
-    let rows =
-        cover.only.as_ref().map(|predicates| format!(" WHERE {}", any(predicates))).unwrap_or_default();
     // A relation without a column that shows still has rows.
-    let list = if list.is_empty() { String::new() } else { format!("{} ", list.join(", ")) };
+    if text.ends_with(", ") {
+        text.truncate(text.len() - 2);
+        text.push(' ');
+    }
+    text.push_str(if reference.only { "FROM ONLY " } else { "FROM " });
+    text::push_name(&mut text, &relation.schema);
+    text.push('.');
+    text::push_name(&mut text, &relation.name);
+    text.extend([" AS ", ROW]);
+    let mut rows =
+        cover.only.as_ref().map(|predicates| format!(" WHERE {}", any(predicates))).unwrap_or_default();
+    rows.push(')');
     match &reference.sample {
-        None => vec![Piece::Text(format!("(SELECT {list}FROM {from}{rows})"))],
-        Some(sample) => vec![
-            Piece::Text(format!("(SELECT {list}FROM {from} ")),
-            Piece::Tokens(sample.clone()),
-            Piece::Text(format!("{rows})")),
-        ],
+        None => {
+            text.push_str(&rows);
+            vec![Piece::Text(text)]
+        }
+        Some(sample) => {
+            text.push(' ');
+            vec![Piece::Text(text), Piece::Tokens(sample.clone()), Piece::Text(rows)]
+        }
     }
 }
 

@@ -154,7 +154,7 @@ pub(crate) enum Frame {
 pub(crate) struct Walk<'a> {
     pub source: &'a Source<'a>,
     pub context: &'a Context<'a>,
-    pub state: &'a State,
+    pub state: &'a State<'a>,
     pub facts: Facts,
     pub account: Account,
     pub splices: Vec<Splice>,
@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(
         source: &'a Source<'a>,
         context: &'a Context<'a>,
-        state: &'a State,
+        state: &'a State<'a>,
         frame: Frame,
         facts: Facts,
     ) -> Self {

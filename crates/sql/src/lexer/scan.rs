@@ -8,6 +8,15 @@ use crate::Limits;
 /// Errors: what PostgreSQL's lexer refuses, a character that begins no token of its grammar (also
 /// NUL), and texts past `limits.statement_bytes` or `limits.statement_tokens`.
 pub fn lex(text: &str, limits: &Limits) -> Result<Vec<Token>, LexError> {
+    // About five bytes a token in ordinary SQL.
+    let mut tokens = Vec::with_capacity((text.len() / 5 + 4).min(limits.statement_tokens));
+    lex_into(text, limits, &mut tokens)?;
+    Ok(tokens)
+}
+
+/// As [`lex`], into a list that is used again: what was in it is gone, after an error too.
+pub fn lex_into(text: &str, limits: &Limits, tokens: &mut Vec<Token>) -> Result<(), LexError> {
+    tokens.clear();
     if text.len() > limits.statement_bytes || u32::try_from(text.len()).is_err() {
         let message =
             format!("statement of {} bytes is longer than {} bytes", text.len(), limits.statement_bytes);
@@ -16,8 +25,6 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Vec<Token>, LexError> {
     if let Some(position) = text.find('\0') {
         return Err(syntax("invalid byte sequence for encoding \"UTF8\": 0x00", position));
     }
-    // About five bytes a token in ordinary SQL.
-    let mut tokens = Vec::with_capacity((text.len() / 5 + 4).min(limits.statement_tokens));
     let mut scanner = Scanner { text, bytes: text.as_bytes(), position: 0, signs_end: 0 };
     while scanner.skip_space()? {
         if tokens.len() >= limits.statement_tokens {
@@ -28,7 +35,7 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Vec<Token>, LexError> {
         let kind = scanner.token()?;
         tokens.push(Token { kind, start: start as u32, end: scanner.position as u32 });
     }
-    Ok(tokens)
+    Ok(())
 }
 
 pub(super) fn syntax(message: &str, position: usize) -> LexError {

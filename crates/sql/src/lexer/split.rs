@@ -13,6 +13,13 @@ use super::Token;
 /// runs no statement at all.
 pub fn split(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     let mut statements = Vec::new();
+    split_into(text, tokens, &mut statements);
+    statements
+}
+
+/// As [`split`], into a list that is used again: what was in it is gone.
+pub fn split_into(text: &str, tokens: &[Token], statements: &mut Vec<Range<usize>>) {
+    statements.clear();
     // Where the top level statement, and where the innermost one, begins.
     let (mut start, mut inner) = (0, 0);
     let (mut parentheses, mut bodies) = (0_usize, 0_usize);
@@ -46,7 +53,6 @@ pub fn split(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     if start < tokens.len() {
         statements.push(start..tokens.len());
     }
-    statements
 }
 
 /// Do they begin as CREATE [OR REPLACE] FUNCTION or PROCEDURE does?
