@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use pgwarrant_catalog::ColumnId;
+use pgwarrant_catalog::{ColumnId, Oid};
 
 use crate::live::Inner;
 use crate::saving::read;
-use crate::scope::RowScope;
 
 /// By database, as clients know it.
 pub(crate) type Deciding = BTreeMap<String, Arc<HashSet<ColumnId>>>;
@@ -21,18 +20,18 @@ impl Inner {
     pub(crate) fn decide_columns(&self) {
         self.table.set_deciding(|live| {
             let mut columns: BTreeMap<String, HashSet<ColumnId>> = BTreeMap::new();
-            let mut add = |database: &str, rows: &Option<RowScope>| {
-                let Some(rows) = rows else { return };
-                let ids =
-                    rows.columns.iter().map(|attnum| ColumnId { relation: rows.relation, attnum: *attnum });
+            let mut add = |database: &str, relation: Oid, attnums: &[i16]| {
+                let ids = attnums.iter().map(|attnum| ColumnId { relation, attnum: *attnum });
                 columns.entry(database.to_owned()).or_default().extend(ids);
             };
             for request in read(&self.requests).pending.values() {
-                add(&request.database, &request.scope.rows);
+                if let Some(rows) = &request.scope.rows {
+                    add(&request.database, rows.relation, &rows.columns);
+                }
             }
             // After the requests: one that is approved meanwhile is live before it stops pending.
-            for live in live() {
-                add(&live.grant.database, &live.grant.scope.rows);
+            for (database, relation, attnums) in live() {
+                add(&database, relation, &attnums);
             }
             columns.into_iter().map(|(database, columns)| (database, Arc::new(columns))).collect()
         });

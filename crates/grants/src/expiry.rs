@@ -181,7 +181,10 @@ impl Inner {
     }
 
     fn has_books_to_keep(&self) -> bool {
-        self.must_lapse() || self.must_record_time() || !self.saving.all_saved()
+        self.must_lapse()
+            || self.must_record_time()
+            || !self.saving.all_saved()
+            || !lock(&self.low).is_empty()
     }
 
     fn until_next_look(&self) -> Duration {
@@ -236,6 +239,7 @@ impl Live {
             self.0.decide_columns();
             last.grant + last.request
         };
+        self.0.refill()?;
         self.0.trim(numbers)?;
         let now = self.0.clock.now();
         if self.0.must_record_time() {

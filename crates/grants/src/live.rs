@@ -1,6 +1,6 @@
 //! The handle that everybody holds: opening, looking up, listing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub wake: Notify,
     /// Something ended and is not on disk yet.
     pub unsaved: Notify,
+    /// Of which more rows should be reserved before somebody waits for them.
+    pub low: Mutex<BTreeSet<GrantId>>,
     /// When the time was last recorded.
     pub seen: AtomicI64,
     /// The sum of the last numbers when the history was last trimmed.
@@ -105,6 +107,7 @@ impl Live {
             events: broadcast::channel(EVENTS).0,
             wake: Notify::new(),
             unsaved: Notify::new(),
+            low: Mutex::default(),
             seen: AtomicI64::new(now),
             trimmed: AtomicU64::new(0),
         };
@@ -154,7 +157,7 @@ impl Live {
     /// May rows still pass under this grant?
     pub fn is_live(&self, id: GrantId) -> bool {
         let now = self.0.expire_if_due();
-        self.0.table.get(id).is_some_and(|live| !live.has_ended() && now < live.deadline)
+        self.0.table.look(id, |live| !live.has_ended() && now < live.deadline)
     }
 
     /// For [`LiveGrant::has_ended`], where even a hash probe a batch of rows is too much. None: it

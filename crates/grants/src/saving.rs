@@ -88,6 +88,28 @@ impl Saving {
     /// said may come to be on disk all the same.
     pub(crate) fn commit(&self, now: WallMs, give: &[Change], undo: Vec<Change>) -> Result<(), Error> {
         let _disk = lock(&self.disk);
+        self.write(now, give, undo)
+    }
+
+    /// As [`Self::commit`], for what depends on what is on disk: nothing else is written between
+    /// `make`, which says what to write, and `done`, which hears of it once it is written.
+    pub(crate) fn commit_next(
+        &self,
+        now: WallMs,
+        make: impl FnOnce() -> Vec<Change>,
+        done: impl FnOnce(&[Change]),
+    ) -> Result<(), Error> {
+        let _disk = lock(&self.disk);
+        let give = make();
+        if !give.is_empty() {
+            self.write(now, &give, Vec::new())?;
+            done(&give);
+        }
+        Ok(())
+    }
+
+    /// The caller holds `disk`.
+    fn write(&self, now: WallMs, give: &[Change], undo: Vec<Change>) -> Result<(), Error> {
         let queue = std::mem::take(&mut *lock(&self.unsaved));
         if queue.is_empty() && give.is_empty() {
             return Ok(());

@@ -3,10 +3,14 @@
 //! What is spent is reserved on disk ahead of use, a sixteenth of the limit at a time: so a crash
 //! loses at most that much of the limit and never gives any back, and a grant's whole life costs at
 //! most 16 waits for the disk a limit (32 in all).
+//!
+//! Whoever must not wait in the middle of something awaits [`Live::reserve`] before it, and of what
+//! goes on, the next part is reserved by [`Live::run_expiry`] while the one before is spent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
+use crate::clock::MonotonicMs;
 use crate::live::Inner;
 use crate::saving::lock;
 use crate::store::Change;
@@ -69,6 +73,14 @@ impl Shown {
     }
 }
 
+/// What came of an attempt to charge.
+enum Tried {
+    /// So many rows.
+    Charged(u64),
+    /// So many rows, once they are reserved.
+    Lacking(u64),
+}
+
 /// A limited grant, locked while a statement is charged to it.
 struct Charge<'a> {
     live: &'a Arc<LiveGrant>,
@@ -107,27 +119,64 @@ impl Charge<'_> {
         }
     }
 
+    fn is_reserved(&self, uses: u64, rows: u64) -> bool {
+        self.reserved_after(uses, rows) == self.counter.reserved
+    }
+
     fn reservation(&self, uses: u64, rows: u64) -> Option<Change> {
         let reserved = self.reserved_after(uses, rows);
         (reserved != self.counter.reserved).then_some(Change::Spent(self.live.grant.id, reserved))
     }
 
-    fn apply(&mut self, uses: u64, rows: u64) {
-        self.live.shown.set(self.after(uses, rows));
-        *self.counter = Counter { reserved: self.reserved_after(uses, rows), spent: self.after(uses, rows) };
+    /// What was reserved is written.
+    fn reserved(&mut self, reserved: Spent) {
+        self.counter.reserved = reserved;
     }
+
+    /// Of what is reserved: less than half a part of the rows is left.
+    fn runs_low(&self) -> bool {
+        let Counter { spent, reserved } = *self.counter;
+        self.limits.rows.is_some_and(|limit| {
+            reserved.rows < limit && reserved.rows.saturating_sub(spent.rows) < part(limit) / 2
+        })
+    }
+
+    /// The rows that are reserved ahead are a whole part again.
+    fn refill(&self) -> Option<Change> {
+        let Counter { spent, reserved } = *self.counter;
+        let limit = self.limits.rows?;
+        let rows = spent.rows.saturating_add(part(limit)).min(limit);
+        (rows > reserved.rows).then_some(Change::Spent(self.live.grant.id, Spent { rows, ..reserved }))
+    }
+
+    /// It is reserved.
+    fn apply(&mut self, uses: u64, rows: u64) {
+        self.counter.spent = self.after(uses, rows);
+        self.live.shown.set(self.counter.spent);
+    }
+}
+
+fn charge_of(live: &Arc<LiveGrant>) -> Charge<'_> {
+    Charge { live, limits: live.grant.limits, counter: lock(&live.counter) }
+}
+
+fn is_usable(live: &LiveGrant, begin: bool, now: MonotonicMs) -> bool {
+    let usable = if begin { live.is_open() } else { !live.has_ended() };
+    usable && now < live.deadline
 }
 
 fn left(limit: Option<u64>, spent: u64) -> u64 {
     limit.map_or(u64::MAX, |limit| limit.saturating_sub(spent))
 }
 
+fn part(limit: u64) -> u64 {
+    limit.div_ceil(PARTS)
+}
+
 /// The least reservation that covers `spent`, in parts of the limit.
 fn reserve(limit: Option<u64>, reserved: u64, spent: u64) -> u64 {
     match limit {
-        Some(limit) if spent > reserved => {
-            spent.max(reserved.saturating_add(limit.div_ceil(PARTS))).min(limit)
-        }
+        Some(limit) if spent > reserved => spent.max(reserved.saturating_add(part(limit))).min(limit),
         _ => reserved,
     }
 }
@@ -136,12 +185,7 @@ fn used_up(id: GrantId) -> Ended {
     Ended { id, why: EndReason::UsedUp, message: format!("grant {id} has ended: used up") }
 }
 
-fn not_recorded(reservations: &[Change]) -> Ended {
-    let ids = reservations.iter().filter_map(|change| match change {
-        Change::Spent(id, _) => Some(*id),
-        _ => None,
-    });
-    let id = ids.min().unwrap_or_default();
+fn not_recorded(id: GrantId) -> Ended {
     Ended { id, why: EndReason::NotRecorded, message: format!("the use of grant {id} could not be recorded") }
 }
 
@@ -169,13 +213,30 @@ impl Live {
     /// Charges each grant `uses` uses and the same number of rows: `rows`, or fewer where fewer
     /// are left, but at least `least`.
     fn charge(&self, ids: &[GrantId], uses: u64, rows: u64, least: u64) -> Result<u64, Ended> {
+        if self.0.are_unlimited(ids, uses > 0) {
+            return Ok(rows);
+        }
         let grants = self.0.usable(ids, uses > 0)?;
-        let mut charges: Vec<Charge<'_>> = grants
-            .iter()
-            .filter(|live| live.grant.limits != Limits::default())
-            .map(|live| Charge { live, limits: live.grant.limits, counter: lock(&live.counter) })
-            .collect();
+        let limited: Vec<&Arc<LiveGrant>> =
+            grants.iter().filter(|live| live.grant.limits != Limits::default()).collect();
+        loop {
+            let charges = limited.iter().map(|live| charge_of(live)).collect();
+            match self.try_charge(&grants, charges, uses, rows, least)? {
+                Tried::Charged(rows) => return Ok(rows),
+                // Not under the counters' locks: those who need no disk do not wait for it.
+                Tried::Lacking(rows) => self.0.reserve(&limited, uses, rows)?,
+            }
+        }
+    }
 
+    fn try_charge(
+        &self,
+        grants: &[Arc<LiveGrant>],
+        mut charges: Vec<Charge<'_>>,
+        uses: u64,
+        rows: u64,
+        least: u64,
+    ) -> Result<Tried, Ended> {
         if let Some(short) = charges.iter().find(|charge| !charge.begins(uses) || charge.rows_left() < least)
         {
             let live = short.live;
@@ -189,11 +250,8 @@ impl Live {
         }
         let rows = charges.iter().map(Charge::rows_left).fold(rows, u64::min);
 
-        let reservations: Vec<Change> =
-            charges.iter().filter_map(|charge| charge.reservation(uses, rows)).collect();
-        if !reservations.is_empty() {
-            let saved = self.0.saving.commit(self.0.clock.now(), &reservations, Vec::new());
-            saved.map_err(|_| not_recorded(&reservations))?;
+        if !charges.iter().all(|charge| charge.is_reserved(uses, rows)) {
+            return Ok(Tried::Lacking(rows));
         }
         // The locks and the disk may have taken their time.
         if let Some(gone) = grants.iter().find(|live| live.has_ended()) {
@@ -202,16 +260,43 @@ impl Live {
             return Err(self.0.why_ended(id));
         }
         charges.iter_mut().for_each(|charge| charge.apply(uses, rows));
+        let low: Vec<GrantId> =
+            charges.iter().filter(|charge| charge.runs_low()).map(|charge| charge.live.grant.id).collect();
         let spent_all: Vec<&Arc<LiveGrant>> =
             charges.iter().filter(|charge| charge.is_spent()).map(|charge| charge.live).collect();
         drop(charges);
         spent_all.into_iter().for_each(|live| self.0.close_used_up(live));
-        Ok(rows)
+        if !low.is_empty() {
+            lock(&self.0.low).extend(low);
+            self.0.unsaved.notify_one();
+        }
+        Ok(Tried::Charged(rows))
+    }
+
+    /// What to await before a statement is charged to these grants, so that [`Live::use_grants`] and
+    /// the first [`Live::take_rows`] find it reserved and do not wait for the disk. None: it is.
+    /// Whether the disk took it, they say.
+    pub fn reserve(&self, ids: &[GrantId]) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let lacks = |live: &Arc<LiveGrant>| {
+            live.grant.limits != Limits::default() && !charge_of(live).is_reserved(1, 1)
+        };
+        let lacking: Vec<Arc<LiveGrant>> =
+            ids.iter().filter_map(|id| self.0.table.get(*id)).filter(lacks).collect();
+        if lacking.is_empty() {
+            return None;
+        }
+        let live = self.clone();
+        Some(async move {
+            let waits = move || live.0.reserve(&lacking.iter().collect::<Vec<_>>(), 1, 1);
+            // An error comes up again when the statement is charged.
+            _ = tokio::task::spawn_blocking(waits).await;
+        })
     }
 
     /// Records exact counters at the end of the process, in the place of what was reserved ahead.
     /// Call it when no session is left. Waits for the disk.
     pub fn close(&self) -> Result<(), Error> {
+        lock(&self.0.low).clear();
         for live in self.0.table.all() {
             let mut counter = lock(&live.counter);
             if counter.reserved != counter.spent {
@@ -224,6 +309,47 @@ impl Live {
 }
 
 impl Inner {
+    /// Has the store's counters cover so much more. Waits for the disk.
+    fn reserve(&self, grants: &[&Arc<LiveGrant>], uses: u64, rows: u64) -> Result<(), Ended> {
+        self.write_ahead(grants, |charge| charge.reservation(uses, rows)).map_err(|_| {
+            let lacks = |live: &&&Arc<LiveGrant>| !charge_of(live).is_reserved(uses, rows);
+            not_recorded(grants.iter().find(lacks).map_or(0, |live| live.grant.id))
+        })
+    }
+
+    /// Of grants whose rows are being spent, reserves the next ones. Waits for the disk.
+    pub(crate) fn refill(&self) -> Result<(), Error> {
+        let low = std::mem::take(&mut *lock(&self.low));
+        let grants: Vec<Arc<LiveGrant>> = low.into_iter().filter_map(|id| self.table.get(id)).collect();
+        self.write_ahead(&grants.iter().collect::<Vec<_>>(), |charge| charge.refill())
+    }
+
+    fn write_ahead(
+        &self,
+        grants: &[&Arc<LiveGrant>],
+        more: impl Fn(&Charge<'_>) -> Option<Change>,
+    ) -> Result<(), Error> {
+        let make = || grants.iter().filter_map(|live| more(&charge_of(live))).collect();
+        let done = |written: &[Change]| {
+            for change in written {
+                if let Change::Spent(id, reserved) = change
+                    && let Some(live) = grants.iter().find(|live| live.grant.id == *id)
+                {
+                    charge_of(live).reserved(*reserved);
+                }
+            }
+        };
+        self.saving.commit_next(self.clock.now(), make, done)
+    }
+
+    /// May all of these be used, and is there nothing to count? Most often so.
+    fn are_unlimited(&self, ids: &[GrantId], begin: bool) -> bool {
+        let now = self.expire_if_due();
+        ids.iter().all(|id| {
+            self.table.look(*id, |live| is_usable(live, begin, now) && live.grant.limits == Limits::default())
+        })
+    }
+
     /// These grants in ascending order of numbers (so that two statements that lock several cannot
     /// wait for each other), if each may still be used: to begin a statement, or to go on.
     fn usable(&self, ids: &[GrantId], begin: bool) -> Result<Vec<Arc<LiveGrant>>, Ended> {
@@ -233,10 +359,7 @@ impl Inner {
         ids.dedup();
         ids.into_iter()
             .map(|id| {
-                let live = self.table.get(id).filter(|live| {
-                    let usable = if begin { live.is_open() } else { !live.has_ended() };
-                    usable && now < live.deadline
-                });
+                let live = self.table.get(id).filter(|live| is_usable(live, begin, now));
                 live.ok_or_else(|| self.why_ended(id))
             })
             .collect()

@@ -5,13 +5,13 @@
 //! a grant enters or leaves `holders` before versions move, and `access` reads the version before
 //! `holders`; so what was bound from an older state is kept under an older version.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
-use pgwarrant_catalog::Catalogue;
+use pgwarrant_catalog::{Catalogue, Oid};
 use pgwarrant_sql::Access;
 
 use crate::clock::MonotonicMs;
@@ -122,6 +122,14 @@ struct Bound {
     access: Arc<Access>,
 }
 
+/// The database, and the relation and columns by which a grant says which rows it covers.
+pub(crate) type RowKind = (String, Oid, Vec<i16>);
+
+fn row_kind(grant: &Grant) -> Option<RowKind> {
+    let rows = grant.scope.rows.as_ref()?;
+    Some((grant.database.clone(), rows.relation, rows.columns.clone()))
+}
+
 pub(crate) struct Table {
     live: DashMap<GrantId, Arc<LiveGrant>>,
     /// Open grants only.
@@ -131,6 +139,8 @@ pub(crate) struct Table {
     /// decide. Scopes never change and numbers are never reused, so an entry is right for ever.
     bound: DashMap<(String, u64, u64, Vec<GrantId>), Arc<Access>>,
     nothing: Arc<Access>,
+    /// How many of `live` have rows of each kind: few kinds, however many grants.
+    by_rows: Mutex<HashMap<RowKind, usize>>,
     /// With a number that no other set has had.
     deciding: ArcSwap<(u64, Deciding)>,
     /// Sets are made one after the other, so that none is put in the place of a newer one.
@@ -146,6 +156,7 @@ impl Table {
             seats: DashMap::new(),
             bound: DashMap::new(),
             nothing: Arc::default(),
+            by_rows: Mutex::default(),
             deciding: ArcSwap::default(),
             making: Mutex::default(),
             versions: AtomicU64::new(1),
@@ -165,12 +176,19 @@ impl Table {
     pub(crate) fn get(&self, id: GrantId) -> Option<Arc<LiveGrant>> {
         self.live.get(&id).map(|entry| entry.value().clone())
     }
+    /// Is this true of it? False where there is none.
+    pub(crate) fn look(&self, id: GrantId, is: impl FnOnce(&LiveGrant) -> bool) -> bool {
+        self.live.get(&id).is_some_and(|entry| is(entry.value()))
+    }
     pub(crate) fn all(&self) -> Vec<Arc<LiveGrant>> {
         self.live.iter().map(|entry| entry.value().clone()).collect()
     }
 
     pub(crate) fn insert(&self, grant: Arc<LiveGrant>) {
         let who = grant.grant.who.clone();
+        if let Some(kind) = row_kind(&grant.grant) {
+            *lock(&self.by_rows).entry(kind).or_default() += 1;
+        }
         self.live.insert(grant.grant.id, grant.clone());
         self.holders.entry(who.clone()).or_default().insert(grant.grant.id, grant);
         self.changed(&HashSet::from([&who]));
@@ -185,7 +203,14 @@ impl Table {
     }
 
     pub(crate) fn forget(&self, id: GrantId) {
-        self.live.remove(&id);
+        let Some(kind) = self.live.remove(&id).and_then(|(_, gone)| row_kind(&gone.grant)) else { return };
+        let mut kinds = lock(&self.by_rows);
+        if let Some(count) = kinds.get_mut(&kind) {
+            *count -= 1;
+            if *count == 0 {
+                kinds.remove(&kind);
+            }
+        }
     }
 
     /// Moves the version of everybody who is or belongs to one of `holders`.
@@ -198,9 +223,9 @@ impl Table {
     }
 
     /// Puts the columns that decide in place; everybody's version moves if they are others than before.
-    pub(crate) fn set_deciding(&self, make: impl FnOnce(&dyn Fn() -> Vec<Arc<LiveGrant>>) -> Deciding) {
+    pub(crate) fn set_deciding(&self, make: impl FnOnce(&dyn Fn() -> Vec<RowKind>) -> Deciding) {
         let _making = lock(&self.making);
-        let deciding = make(&|| self.all());
+        let deciding = make(&|| lock(&self.by_rows).keys().cloned().collect());
         if self.deciding.load().1 == deciding {
             return;
         }
