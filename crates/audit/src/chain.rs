@@ -5,14 +5,14 @@
 //! | bytes | meaning |
 //! | --- | --- |
 //! | 4 | `PGWA` |
-//! | 2 | version of this layout, 1 |
+//! | 2 | version of this layout, 2 |
 //! | 8 | number of the block, from 0 |
 //! | 8 | sequence number of its first record |
 //! | 4 | how many records, at least 1 |
 //! | 8 | time, µs since 1970: no record in this or an earlier block is later |
 //! | 32 | hash of the block before; zeros in block 0 |
 //! | 4 | bytes of the body |
-//! | … | body: for each record, 4 bytes of length and the record as JSON |
+//! | … | body: the records, see [`crate::body`] |
 //! | 32 | SHA-256 of everything above |
 
 use std::fmt;
@@ -22,12 +22,13 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Record;
+use crate::body;
+pub use crate::body::Body;
 
 const MAGIC: [u8; 4] = *b"PGWA";
-const VERSION: u16 = 1;
-const HEADER_BYTES: usize = 70;
+const VERSION: u16 = 2;
+pub(crate) const HEADER_BYTES: usize = 70;
 const HASH_BYTES: usize = 32;
-const LENGTH_BYTES: usize = 4;
 
 /// What a block takes beside its body.
 pub const OVERHEAD_BYTES: usize = HEADER_BYTES + HASH_BYTES;
@@ -120,62 +121,36 @@ impl Head {
     }
 }
 
-/// The records of a block that is being gathered.
-#[derive(Debug, Default)]
-pub struct Body {
-    bytes: Vec<u8>,
-    count: u32,
-    latest: Option<i64>,
-}
-
-impl Body {
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Makes it empty, for the next block; keeps its memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.count = 0;
-        self.latest = None;
-    }
-
-    /// In bytes, if a record of `json` bytes were added.
-    pub fn len_with(&self, json: usize) -> usize {
-        self.bytes.len() + LENGTH_BYTES + json
-    }
-
-    /// Adds the record that follows, of time `at` (µs), as JSON.
-    pub fn push(&mut self, at: i64, json: &[u8]) {
-        self.bytes.extend((json.len() as u32).to_be_bytes());
-        self.bytes.extend(json);
-        self.count += 1;
-        self.latest = self.latest.max(Some(at));
-    }
-}
-
 /// Makes the next block of the chain that ends in `head` from `body`, which holds the records that
 /// follow and is not empty, at `now` in µs. Gives the block's bytes and the new head.
-pub fn seal(head: Option<&Head>, body: &Body, now: i64) -> (Vec<u8>, Head) {
+pub fn seal(head: Option<&Head>, body: Body, now: i64) -> (Vec<u8>, Head) {
     let number = head.map_or(0, |head| head.block + 1);
     let first_seq = head.map_or(1, |head| head.seq + 1);
     // A clock that was set back must not break what the time of a block promises.
     let time = now.max(body.latest.unwrap_or(now)).max(head.map_or(i64::MIN, |head| head.time));
     let previous = head.map_or(Hash::NONE, |head| head.hash);
+    let (count, length) = (body.count, body.len() as u32);
 
-    let mut block = Vec::with_capacity(OVERHEAD_BYTES + body.bytes.len());
-    block.extend(MAGIC);
-    block.extend(VERSION.to_be_bytes());
-    block.extend(number.to_be_bytes());
-    block.extend(first_seq.to_be_bytes());
-    block.extend(body.count.to_be_bytes());
-    block.extend(time.to_be_bytes());
-    block.extend(previous.0);
-    block.extend((body.bytes.len() as u32).to_be_bytes());
-    block.extend(&body.bytes);
+    let mut block = body.bytes;
+    if let Some(mut header) = block.get_mut(..HEADER_BYTES) {
+        put(&mut header, MAGIC);
+        put(&mut header, VERSION.to_be_bytes());
+        put(&mut header, number.to_be_bytes());
+        put(&mut header, first_seq.to_be_bytes());
+        put(&mut header, count.to_be_bytes());
+        put(&mut header, time.to_be_bytes());
+        put(&mut header, previous.0);
+        put(&mut header, length.to_be_bytes());
+    }
     let hash = sha256(&block);
-    block.extend(hash.0);
-    (block, Head { block: number, seq: first_seq + u64::from(body.count) - 1, time, hash })
+    block.extend_from_slice(&hash.0);
+    (block, Head { block: number, seq: first_seq + u64::from(count) - 1, time, hash })
+}
+
+/// How long the block is that these bytes begin with, by its own account; None if they are too few.
+pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
+    let field = bytes.get(..HEADER_BYTES)?.last_chunk()?;
+    (u32::from_be_bytes(*field) as usize).checked_add(OVERHEAD_BYTES)
 }
 
 /// What is wrong with a block in itself.
@@ -183,7 +158,7 @@ pub fn seal(head: Option<&Head>, body: &Body, now: i64) -> (Vec<u8>, Head) {
 pub enum Damage {
     #[error("it is not a block of an audit trail")]
     NotABlock,
-    #[error("its layout has version {0}, which this program does not know")]
+    #[error("its layout has version {0}, and this program reads version {VERSION} only")]
     UnknownVersion(u16),
     #[error("it is {found} bytes long and says it is {said}")]
     WrongLength { said: usize, found: usize },
@@ -244,31 +219,10 @@ impl<'b> Block<'b> {
         self.first_seq.saturating_add(u64::from(self.count)).saturating_sub(1)
     }
 
-    /// The records, oldest first; each is checked to have its sequence number, and the list to have
-    /// its length. After an error there is nothing more.
+    /// The records, oldest first; they are checked to be as many as the block says. After an error
+    /// there is nothing more.
     pub fn records(&self) -> Result<Vec<Record>, Damage> {
-        let mut records = Vec::with_capacity((self.count as usize).min(self.body.len() / LENGTH_BYTES));
-        let mut rest = self.body;
-        for index in 0..self.count {
-            let wrong = |reason: String| Damage::Record { index, reason };
-            let length =
-                take(&mut rest).map(u32::from_be_bytes).ok_or_else(|| wrong("it is missing".to_owned()))?;
-            let (json, after) =
-                rest.split_at_checked(length as usize).ok_or_else(|| wrong("it is cut off".to_owned()))?;
-            rest = after;
-            let record: Record = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
-            if record.seq != self.first_seq.saturating_add(u64::from(index)) {
-                return Err(wrong(format!("its sequence number is {}", record.seq)));
-            }
-            records.push(record);
-        }
-        match rest.is_empty() {
-            true => Ok(records),
-            false => Err(Damage::Record {
-                index: self.count,
-                reason: "there are bytes after the last one".to_owned(),
-            }),
-        }
+        body::records(self.first_seq, self.count, self.body)
     }
 
     /// What the head would be if this were the last block.
@@ -288,4 +242,12 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
     Some(*taken)
+}
+
+/// Fills the front of `room`, and moves on.
+fn put<const N: usize>(room: &mut &mut [u8], bytes: [u8; N]) {
+    if let Some((front, rest)) = std::mem::take(room).split_first_chunk_mut::<N>() {
+        *front = bytes;
+        *room = rest;
+    }
 }

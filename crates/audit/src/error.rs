@@ -18,6 +18,9 @@ pub enum Error {
     /// What is stored is not what was written.
     #[error("block {block} of the audit trail is damaged: {damage}")]
     Damaged { block: u64, damage: Arc<str> },
+    /// It was written by another version of this program.
+    #[error("the audit trail has layout {0}, which this version of pgwarrant neither reads nor continues")]
+    OtherLayout(u16),
     #[error("the end of the audit trail is not where its head says: {0}")]
     WrongHead(Arc<str>),
     #[error("there is no store in \"{}\"", .0.display())]
@@ -43,6 +46,9 @@ impl Error {
             Error::Io { .. } => "Look at the store's directory: free space, permissions, the disk itself.",
             Error::Damaged { .. } | Error::WrongHead(_) => {
                 "Run \"pgwarrant audit verify\" to see what is broken, and keep the store as evidence."
+            }
+            Error::OtherLayout(_) => {
+                "Read it with the version that wrote it; for this one, give [store] path an empty directory."
             }
             Error::NoStore(_) => {
                 "Give the directory of [store] path with --store, or run \"pgwarrant serve\" first."

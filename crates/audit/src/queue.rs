@@ -1,174 +1,286 @@
 //! What waits to be written: bounded in bytes, many writers, one reader.
 //!
-//! Sending costs a lock and no wake-up while the reader lingers: it sleeps through records nobody
-//! waits for, until it is time to seal them.
+//! A record is encoded where it is made, straight into the block that is being gathered: that takes
+//! less than handing it over would. It costs a lock, and no wake-up while the reader lingers: it
+//! sleeps through records nobody waits for, until it is time to seal them.
 
-use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{Notify, oneshot};
 
+use crate::body::Body;
 use crate::error::Error;
-use crate::record::Record;
+use crate::event::{Event, Shape, Who};
 
 /// As much as this is worth waking the reader for, in bytes.
-const WORTHWHILE_BYTES: usize = 256 << 10;
+const WORTHWHILE_BYTES: usize = 128 << 10;
 
-/// One thing for the reader to do.
+/// For so long those are waited for who waited for a sync before and are likely back at once: as many
+/// of them as can be share the next one. Less than a sync takes, so that nobody loses by it.
+const GATHER: Duration = Duration::from_micros(150);
+
+/// Who waits for an answer about what was handed over.
 #[derive(Debug)]
-pub(crate) enum Item {
-    /// Write a record; nobody waits.
-    Append(Box<Record>),
-    /// Write a record and make it durable; the answer is its sequence number.
-    Durable(Box<Record>, oneshot::Sender<Result<u64, Error>>),
-    /// Answer when everything sent before can be read.
+pub(crate) enum Waiting {
+    /// Until the record of this number is durable.
+    Durable(u64, oneshot::Sender<Result<u64, Error>>),
+    /// Until everything handed over before can be read.
     Barrier(oneshot::Sender<Result<(), Error>>),
+}
+
+/// What is there to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// None of them empty, oldest first.
+    pub bodies: Vec<Body>,
+    pub waiting: Vec<Waiting>,
 }
 
 /// What [`Queue::take`] woke up for.
 #[derive(Debug)]
 pub(crate) enum Taken {
-    /// These, and how many bytes to give back with [`Queue::give_back`] once they are written.
-    Items(VecDeque<Item>, usize),
+    /// To be given back with [`Queue::written`] once it is.
+    Work(Work),
     /// Nothing came until the given moment.
     Idle,
     /// Nothing left, and nothing will come.
     Closed,
 }
 
-#[derive(Debug, Default)]
+/// What the reader is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// It writes, or is waking up, and will look by itself.
+    Busy,
+    /// It will look by itself in a while, and is woken for what cannot wait.
+    Lingering,
+    /// It waits a moment for others who are likely to want the next sync.
+    Gathering,
+    /// It has nothing to do.
+    Asleep,
+}
+
+#[derive(Debug)]
 struct State {
-    items: VecDeque<Item>,
+    /// Full ones, oldest first.
+    full: Vec<Body>,
+    /// The one that is being gathered.
+    body: Body,
+    waiting: Vec<Waiting>,
+    /// How many are likely to wait for the next sync.
+    expected: usize,
+    /// How many waited for the last one.
+    last: usize,
+    /// Sequence number of the next record.
+    next_seq: u64,
+    /// Of full bodies, here or being written.
     bytes: usize,
-    /// When the first of `items` came.
-    since: Option<Instant>,
-    /// Somebody waits for an answer.
-    urgent: bool,
+    reader: Reader,
     /// Why nothing more is taken.
     ended: Option<Error>,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.body.is_empty() && self.full.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Everything that waits, in bytes.
+    fn load(&self) -> usize {
+        self.bytes + self.body.len()
+    }
+
+    /// Must the reader be woken for what has come? A wake-up is a system call, so once only.
+    fn wakes(&mut self, urgent: bool) -> bool {
+        let wakes = match self.reader {
+            Reader::Busy => false,
+            Reader::Lingering | Reader::Gathering => urgent,
+            Reader::Asleep => true,
+        };
+        if wakes {
+            self.reader = Reader::Busy;
+        }
+        wakes
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     arrival: Condvar,
-    room: Semaphore,
+    room: Notify,
     capacity: usize,
     worthwhile: usize,
 }
 
 impl Queue {
-    /// `capacity` in bytes.
-    pub(crate) fn new(capacity: usize) -> Queue {
-        let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+    /// `capacity` in bytes; the next record is of number `next_seq`.
+    pub(crate) fn new(capacity: usize, next_seq: u64) -> Queue {
+        let state = State {
+            full: Vec::new(),
+            body: Body::default(),
+            waiting: Vec::new(),
+            expected: 0,
+            last: 0,
+            next_seq,
+            bytes: 0,
+            reader: Reader::Busy,
+            ended: None,
+        };
         Queue {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             arrival: Condvar::new(),
-            room: Semaphore::new(capacity),
+            room: Notify::new(),
             capacity,
             worthwhile: WORTHWHILE_BYTES.min(capacity / 2),
         }
     }
 
-    /// Waits for room, then queues. What is heavier than the whole queue takes all of it.
-    pub(crate) async fn send(&self, item: Item) -> Result<(), Error> {
-        let weight = self.weight(&item);
-        match self.room.acquire_many(weight).await {
-            // Given back by the reader.
-            Ok(permit) => permit.forget(),
-            Err(_) => return Err(self.why_ended()),
-        }
-        self.push(item, weight)
-    }
-
-    /// Queues if there is room now; otherwise gives the item back.
-    pub(crate) fn try_send(&self, item: Item) -> Result<Option<Item>, Error> {
-        let weight = self.weight(&item);
-        match self.room.try_acquire_many(weight) {
-            Ok(permit) => permit.forget(),
-            Err(TryAcquireError::NoPermits) => return Ok(Some(item)),
-            Err(TryAcquireError::Closed) => return Err(self.why_ended()),
-        }
-        self.push(item, weight).map(|()| None)
-    }
-
-    /// Room for `weight` bytes has been taken.
-    fn push(&self, item: Item, weight: u32) -> Result<(), Error> {
-        let weight = weight as usize;
+    /// Takes a record if there is room, and gives its sequence number. `answer`: who waits until it is
+    /// durable. None: there is no room now.
+    ///
+    /// There is room as long as less waits than the capacity, so that no record is too large.
+    pub(crate) fn try_put(
+        &self,
+        who: &Who,
+        shape: &Shape,
+        event: &Event,
+        answer: &mut Option<oneshot::Sender<Result<u64, Error>>>,
+    ) -> Result<Option<u64>, Error> {
         let mut state = self.state();
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
         }
-        let urgent = !matches!(item, Item::Append(_));
-        let wake = urgent && !state.urgent
-            || state.items.is_empty()
-            || state.bytes < self.worthwhile && state.bytes + weight >= self.worthwhile;
-        state.urgent |= urgent;
-        state.bytes += weight;
-        state.since.get_or_insert_with(Instant::now);
-        state.items.push_back(item);
+        let load = state.load();
+        if load > 0 && load >= self.capacity {
+            return Ok(None);
+        }
+        if let Some(full) = state.body.push(who, shape, event) {
+            state.bytes += full.len();
+            state.full.push(full);
+        }
+        let seq = state.next_seq;
+        state.next_seq += 1;
+        let waits = answer.is_some();
+        state.waiting.extend(answer.take().map(|answer| Waiting::Durable(seq, answer)));
+        let urgent = waits || state.load() >= self.worthwhile;
+        let gathers = state.reader == Reader::Gathering && state.waiting.len() < state.expected;
+        let wakes = !gathers && state.wakes(urgent);
         drop(state);
-        if wake {
+        if wakes {
+            self.arrival.notify_one();
+        }
+        Ok(Some(seq))
+    }
+
+    /// The same, after waiting for room.
+    pub(crate) async fn put(
+        &self,
+        who: &Who,
+        shape: &Shape,
+        event: &Event,
+        mut answer: Option<oneshot::Sender<Result<u64, Error>>>,
+    ) -> Result<u64, Error> {
+        loop {
+            // Room that is made from here on is not missed.
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if let Some(seq) = self.try_put(who, shape, event, &mut answer)? {
+                return Ok(seq);
+            }
+            room.await;
+        }
+    }
+
+    /// Has everything written that was handed over before.
+    pub(crate) fn barrier(&self, answer: oneshot::Sender<Result<(), Error>>) -> Result<(), Error> {
+        let mut state = self.state();
+        if let Some(ended) = &state.ended {
+            return Err(ended.clone());
+        }
+        state.waiting.push(Waiting::Barrier(answer));
+        let wakes = state.wakes(true);
+        drop(state);
+        if wakes {
             self.arrival.notify_one();
         }
         Ok(())
     }
 
-    fn weight(&self, item: &Item) -> u32 {
-        // The capacity fits into 32 bits.
-        item.weight().min(self.capacity) as u32
-    }
-
-    fn why_ended(&self) -> Error {
-        // The semaphore closes after `ended` is set.
-        self.ended().unwrap_or(Error::Closed)
-    }
-
     /// Waits for something worth doing: at once if somebody waits for an answer, otherwise `linger`
-    /// after the first record came. Gives up waiting for a first one at `until`.
+    /// after the first record was seen. Gives up waiting for a first one at `until`.
     pub(crate) fn take(&self, linger: Duration, until: Option<Instant>) -> Taken {
         let mut state = self.state();
+        // Those who came during the last sync, and those who have just been answered.
+        state.expected = state.waiting.len() + state.last;
+        let mut now = Instant::now();
+        // After work there is likely more: so the first look is after a linger, whether or not
+        // anything has come yet.
+        let mut due = Some(now + linger);
+        let mut gathering = None;
         loop {
-            let now = Instant::now();
-            let wait = match state.since {
-                Some(since) => {
-                    let due = since + linger;
-                    let worthwhile = state.bytes >= self.worthwhile;
-                    if state.urgent || worthwhile || state.ended.is_some() || now >= due {
-                        state.since = None;
-                        state.urgent = false;
-                        let bytes = std::mem::take(&mut state.bytes);
-                        return Taken::Items(std::mem::take(&mut state.items), bytes);
-                    }
-                    Some(due - now)
+            let is_due = due.is_some_and(|due| now >= due);
+            let urgent = !state.waiting.is_empty() || state.load() >= self.worthwhile;
+            if urgent && state.ended.is_none() && state.gathers() {
+                let until = *gathering.get_or_insert(now + GATHER);
+                if now < until {
+                    state.reader = Reader::Gathering;
+                    let time = until.saturating_duration_since(now);
+                    state = self.arrival.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0;
+                    now = Instant::now();
+                    continue;
                 }
-                None if state.ended.is_some() => return Taken::Closed,
-                None => match until {
-                    Some(until) if now >= until => return Taken::Idle,
-                    Some(until) => Some(until - now),
-                    None => None,
-                },
-            };
-            state = match wait {
-                Some(wait) => {
-                    self.arrival.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+            }
+            if !state.is_empty() && (urgent || is_due || state.ended.is_some()) {
+                state.reader = Reader::Busy;
+                return Taken::Work(state.take());
+            }
+            if state.is_empty() && state.ended.is_some() {
+                return Taken::Closed;
+            }
+            if state.is_empty() && until.is_some_and(|until| now >= until) {
+                state.reader = Reader::Busy;
+                return Taken::Idle;
+            }
+            if is_due {
+                due = None;
+            }
+            let moment = if state.is_empty() { earlier(due, until) } else { due };
+            state.reader = if due.is_some() { Reader::Lingering } else { Reader::Asleep };
+            state = match moment {
+                Some(moment) => {
+                    let time = moment.saturating_duration_since(now);
+                    self.arrival.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => self.arrival.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
+            now = Instant::now();
+            if due.is_none() && !state.is_empty() {
+                due = Some(now + linger);
+            }
         }
     }
 
-    /// Makes room for as many bytes.
-    pub(crate) fn give_back(&self, bytes: usize) {
-        self.room.add_permits(bytes);
+    /// What was taken has been written: there is room.
+    pub(crate) fn written(&self, bytes: usize) {
+        let mut state = self.state();
+        let full = state.load() >= self.capacity;
+        state.bytes = state.bytes.saturating_sub(bytes);
+        drop(state);
+        if full {
+            self.room.notify_waiters();
+        }
     }
 
     /// Takes nothing more, and says why to everybody who tries; the first reason stays. What is
     /// queued stays for the reader.
     pub(crate) fn end(&self, why: Error) {
-        self.state().ended.get_or_insert(why);
-        self.room.close();
+        let mut state = self.state();
+        state.ended.get_or_insert(why);
+        state.reader = Reader::Busy;
+        drop(state);
+        self.room.notify_waiters();
         self.arrival.notify_one();
     }
 
@@ -178,16 +290,42 @@ impl Queue {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is complete before anything can panic.
+        // A panic while a record is encoded would leave half of it in the body; the encoder has none.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Item {
-    fn weight(&self) -> usize {
-        match self {
-            Item::Append(record) | Item::Durable(record, _) => size_of::<Item>() + record.weight(),
-            Item::Barrier(_) => size_of::<Item>(),
+impl State {
+    /// Is it worth waiting a moment for more who want a sync?
+    fn gathers(&self) -> bool {
+        (1..self.expected).contains(&self.waiting.len())
+    }
+
+    fn take(&mut self) -> Work {
+        if !self.waiting.is_empty() {
+            self.last = self.waiting.len();
         }
+        let mut bodies = std::mem::take(&mut self.full);
+        if !self.body.is_empty() {
+            let body = std::mem::take(&mut self.body);
+            // It counts until it has been written.
+            self.bytes += body.len();
+            bodies.push(body);
+        }
+        Work { bodies, waiting: std::mem::take(&mut self.waiting) }
+    }
+}
+
+impl Work {
+    /// Of its records.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bodies.iter().map(Body::len).sum()
+    }
+}
+
+fn earlier(first: Option<Instant>, second: Option<Instant>) -> Option<Instant> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(first.min(second)),
+        (first, second) => first.or(second),
     }
 }

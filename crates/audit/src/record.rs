@@ -1,8 +1,8 @@
 //! What is recorded of one event.
 //!
-//! On disk and with `--json`, a record is one JSON object whose empty fields are left out; times
-//! are RFC 3339 in UTC with microseconds, the fingerprint is 16 hexadecimal digits (JSON numbers end
-//! at 2^53 in many readers).
+//! In JSON, a record is one object whose empty fields are left out; times are RFC 3339 in UTC with
+//! microseconds, the fingerprint is 16 hexadecimal digits (JSON numbers end at 2^53 in many readers).
+//! How it is stored says [`crate::body`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,6 +23,9 @@ macro_rules! named {
 
         impl $type {
             pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// A block holds an index of this, so that nothing may be put before another.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
 
             /// The name in JSON, in `pgwarrant.audit` and on the command line.
             pub fn name(self) -> &'static str {
@@ -187,7 +190,8 @@ pub struct Record {
     pub note: Option<String>,
 }
 
-/// The longest text kept of a statement, a note or an error, in bytes.
+/// The longest text kept of a statement, a note or an error, in bytes. What is longer is cut when
+/// it is written, so that no statement can make a record that does not fit, and ends in "…".
 pub const TEXT_BYTES: usize = 16 << 10;
 /// The longest name kept, in bytes.
 pub const NAME_BYTES: usize = 1 << 10;
@@ -227,54 +231,6 @@ impl Record {
             note: None,
         }
     }
-
-    /// About how many bytes it takes in memory.
-    pub(crate) fn weight(&self) -> usize {
-        let list = |list: &[String]| list.iter().map(|name| name.len() + size_of::<String>()).sum::<usize>();
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        size_of::<Record>()
-            + [&self.user, &self.address, &self.application, &self.database, &self.text]
-                .map(|text| text.len())
-                .iter()
-                .sum::<usize>()
-            + self.class.len()
-            + [&self.relations, &self.masked, &self.raw].map(|names| list(names)).iter().sum::<usize>()
-            + list(&self.groups)
-            + self.grants.len() * size_of::<u64>()
-            + [&self.purpose, &self.ticket, &self.note].map(text).iter().sum::<usize>()
-            + self.error.as_ref().map_or(0, |error| error.sqlstate.len() + error.message.len())
-    }
-
-    /// Cuts what is longer than the limits of this module, so that no statement can make a record
-    /// that does not fit; what was cut ends in "…". A time that no calendar has becomes one it has.
-    pub(crate) fn bound(&mut self) {
-        self.at = self.at.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
-        bound_shared(&mut self.text, TEXT_BYTES);
-        for name in [&mut self.user, &mut self.address, &mut self.application, &mut self.database] {
-            bound_shared(name, NAME_BYTES);
-        }
-        if self.class.len() > NAME_BYTES {
-            bound_text(self.class.to_mut(), NAME_BYTES);
-        }
-        for list in [&mut self.relations, &mut self.masked, &mut self.raw] {
-            bound_list(list);
-        }
-        if self.groups.iter().map(String::len).sum::<usize>() > LIST_BYTES
-            || self.groups.iter().any(|group| group.len() > NAME_BYTES)
-        {
-            let mut groups = self.groups.to_vec();
-            bound_list(&mut groups);
-            self.groups = groups.into();
-        }
-        self.grants.truncate(LIST_BYTES / size_of::<u64>());
-        for text in [&mut self.purpose, &mut self.ticket, &mut self.note].into_iter().flatten() {
-            bound_text(text, TEXT_BYTES);
-        }
-        if let Some(error) = &mut self.error {
-            bound_text(&mut error.sqlstate, NAME_BYTES);
-            bound_text(&mut error.message, TEXT_BYTES);
-        }
-    }
 }
 
 /// Now, as [`Record::at`] counts.
@@ -291,46 +247,6 @@ pub fn rfc3339(micros: i64) -> String {
         Timestamp::MAX
     });
     format!("{time:.6}")
-}
-
-fn bound_shared(text: &mut Arc<str>, limit: usize) {
-    if text.len() > limit {
-        let mut cut = text.to_string();
-        bound_text(&mut cut, limit);
-        *text = cut.into();
-    }
-}
-
-fn bound_text(text: &mut String, limit: usize) {
-    const MARK: char = '…';
-    if text.len() <= limit {
-        return;
-    }
-    let mut end = limit.saturating_sub(MARK.len_utf8());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    text.push(MARK);
-}
-
-fn bound_list(names: &mut Vec<String>) {
-    let mut bytes = 0;
-    let mut keep = 0;
-    for name in names.iter_mut() {
-        bound_text(name, NAME_BYTES);
-        // A list of very many empty names is long, too.
-        bytes += name.len() + size_of::<String>();
-        if bytes > LIST_BYTES {
-            break;
-        }
-        keep += 1;
-    }
-    if keep < names.len() {
-        let left = names.len() - keep;
-        names.truncate(keep);
-        names.push(format!("… and {left} more"));
-    }
 }
 
 fn is_zero(number: &u64) -> bool {

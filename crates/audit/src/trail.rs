@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot, watch};
 
-use crate::chain::{Block, Hash, Head};
+use crate::chain::{Block, Damage, Hash, Head};
 use crate::error::Error;
+use crate::event::{Entry, Event, Shape, Who};
 use crate::follow::Follow;
 use crate::query::{self, Filter};
-use crate::queue::{Item, Queue};
+use crate::queue::Queue;
 use crate::record::Record;
 use crate::store::{BlockStore, SledStore};
 use crate::verify::{self, Report};
@@ -20,7 +21,7 @@ use crate::writer::Writer;
 /// How much is held back, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Records that wait for the disk, in bytes of memory; past it, writers wait.
+    /// Records that wait for the disk, in bytes; past it, writers wait.
     pub queue_bytes: usize,
     /// How long a record nobody waits for may stay unsealed.
     pub seal_after: Duration,
@@ -32,7 +33,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             queue_bytes: 8 << 20,
-            seal_after: Duration::from_millis(10),
+            seal_after: Duration::from_millis(100),
             sync_after: Duration::from_secs(1),
         }
     }
@@ -87,7 +88,7 @@ impl Trail {
             }
             None => tracing::info!("audit trail begun"),
         }
-        let queue = Arc::new(Queue::new(settings.queue_bytes));
+        let queue = Arc::new(Queue::new(settings.queue_bytes, head.map_or(1, |head| head.seq + 1)));
         let (position, watch_position) = watch::channel(head);
         let writer = Writer {
             store: Arc::clone(&store),
@@ -118,16 +119,27 @@ impl Trail {
     ///
     /// Records handed over one after the other keep that order.
     pub async fn append(&self, record: Record) -> Result<(), Error> {
-        self.inner.queue.send(Item::Append(Box::new(record))).await
+        self.append_entry(record.into()).await
+    }
+
+    /// The same with a record in parts.
+    pub async fn append_entry(&self, entry: Entry) -> Result<(), Error> {
+        self.inner.queue.put(&entry.who, &entry.shape, &entry.event, None).await.map(drop)
     }
 
     /// Hands over a record if there is room for it now, without waiting; otherwise gives it back,
     /// for [`Trail::append`].
     pub fn try_append(&self, record: Record) -> Result<Option<Record>, Error> {
-        match self.inner.queue.try_send(Item::Append(Box::new(record)))? {
-            Some(Item::Append(record) | Item::Durable(record, _)) => Ok(Some(*record)),
-            Some(Item::Barrier(_)) | None => Ok(None),
+        let entry = Entry::from(record);
+        match self.try_append_parts(&entry.who, &entry.shape, &entry.event)? {
+            true => Ok(None),
+            false => Ok(Some(entry.into_record(0))),
         }
+    }
+
+    /// The same with a record in parts, which costs least; false: there is no room now.
+    pub fn try_append_parts(&self, who: &Who, shape: &Shape, event: &Event) -> Result<bool, Error> {
+        self.inner.queue.try_put(who, shape, event, &mut None).map(|seq| seq.is_some())
     }
 
     /// Writes a record, and returns its sequence number when it is on disk for good.
@@ -135,15 +147,20 @@ impl Trail {
     /// After an error, nothing is known about this record, and no raw protected data may pass. A
     /// caller that stops waiting does not take the record back.
     pub async fn durable(&self, record: Record) -> Result<u64, Error> {
+        self.durable_entry(record.into()).await
+    }
+
+    /// The same with a record in parts.
+    pub async fn durable_entry(&self, entry: Entry) -> Result<u64, Error> {
         let (answer, answered) = oneshot::channel();
-        self.inner.queue.send(Item::Durable(Box::new(record), answer)).await?;
+        self.inner.queue.put(&entry.who, &entry.shape, &entry.event, Some(answer)).await?;
         answered.await.unwrap_or_else(|_| Err(self.no_answer()))
     }
 
     /// Returns when every record handed over before can be read.
     pub async fn sealed(&self) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
-        self.inner.queue.send(Item::Barrier(answer)).await?;
+        self.inner.queue.barrier(answer)?;
         answered.await.unwrap_or_else(|_| Err(self.no_answer()))
     }
 
@@ -229,7 +246,10 @@ fn checked_head(store: &dyn BlockStore) -> Result<Option<Head>, Error> {
             }
             let damaged = |damage: String| Error::Damaged { block: last, damage: damage.into() };
             let bytes = store.block(last)?.ok_or_else(|| damaged("it is gone".to_owned()))?;
-            let block = Block::read(&bytes).map_err(|damage| damaged(damage.to_string()))?;
+            let block = Block::read(&bytes).map_err(|damage| match damage {
+                Damage::UnknownVersion(version) => Error::OtherLayout(version),
+                damage => damaged(damage.to_string()),
+            })?;
             match block.head() == head {
                 true => Ok(Some(head)),
                 false => wrong(format!("block {last} is not the one of the head")),

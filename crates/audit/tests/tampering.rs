@@ -164,9 +164,9 @@ async fn a_rewritten_trail_is_found_by_a_kept_head() {
             if *number == 1 {
                 record.user = "somebody else".into();
             }
-            body.push(record.at, &serde_json::to_vec(&record).expect("JSON"));
+            assert!(body.push_record(&record).is_none(), "it fits");
         }
-        let (block, new) = chain::seal(head.as_ref(), &body, block.time);
+        let (block, new) = chain::seal(head.as_ref(), body, block.time);
         rewritten.blocks.insert(*number, block);
         head = Some(new);
     }
@@ -301,17 +301,14 @@ proptest! {
     /// A block whose hash is right but whose contents are anything.
     #[test]
     fn no_body_makes_the_reader_panic(
-        json in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..4),
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        count in prop_oneof![1u32..5, any::<u32>()],
         at in any::<i64>(),
     ) {
-        let mut body = Body::default();
-        for json in &json {
-            body.push(at, json);
-        }
-        let (bytes, head) = chain::seal(None, &body, 0);
+        let (bytes, head) = chain::seal(None, Body::of_bytes(&bytes, count.max(1), at), 0);
         let block = Block::read(&bytes).expect("its hash is right");
-        prop_assert!(block.records().is_err());
+        let readable = block.records().is_ok_and(|records| records.len() == count as usize);
         let contents = Contents { blocks: [(0, bytes)].into(), head: Some(head.to_bytes()), syncs: 0 };
-        prop_assert!(!found(&contents).is_intact());
+        prop_assert!(readable || !found(&contents).is_intact());
     }
 }
