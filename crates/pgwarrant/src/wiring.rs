@@ -114,6 +114,7 @@ pub fn database(database: &config::Database) -> Result<settings::Database, Failu
             .collect(),
         catalogue: login(&database.catalogue.login),
         poll: database.catalogue.poll,
+        warm: settings::Warm { spares: database.warm, age: database.warm_age },
     })
 }
 

@@ -16,7 +16,7 @@ use pgwarrant_sql::{Class, Limits, Token, Touched, lexer};
 use pgwarrant_wire::backend::{Diagnostic, field};
 use pgwarrant_wire::frontend;
 
-use crate::assemble::{Assembled, assemble_one};
+use crate::assemble::{Assembled, Sent, assemble_one};
 use crate::cache::Analysed;
 use crate::error::{End, Fatal};
 use crate::ledger::Kind;
@@ -88,14 +88,15 @@ impl Session {
         analysed: &Analysed,
         index: usize,
         planned: &mut Planned,
-        assembled: &Arc<Assembled>,
+        sent: &Sent,
     ) -> Result<bool, End> {
         self.ahead = Ahead::default();
         if let Some(anew) = planned.anew.take() {
             self.prepare_anew(&anew)?;
         }
         if class(analysed, index) == Class::CopyTo {
-            return self.describe_copy(assembled, index, planned.touched.clone(), Some(assembled.clone()));
+            let touched = planned.touched.clone();
+            return self.describe_copy(&sent.assembled(), index, touched, Some(sent.clone()));
         }
         Ok(false)
     }
@@ -125,7 +126,8 @@ impl Session {
             self.ledger.sent(kind, true, Work::Ahead)?;
         }
         let sequence = self.ledger.upcoming();
-        let prepared = Arc::new(Prepared::new(Origin::Sql, anew.analysed.clone(), index, assembled));
+        let prepared =
+            Arc::new(Prepared::new(Origin::Sql, anew.analysed.clone(), index, Sent::As(assembled)));
         self.statements.change(&anew.name, sequence, Some(prepared.clone()));
         self.ledger.sent(Kind::Execute, true, Work::Anew { name: anew.name.clone() })?;
         for kind in [Kind::Close, Kind::Close] {
@@ -140,7 +142,7 @@ impl Session {
         assembled: &Assembled,
         index: usize,
         touched: Arc<Touched>,
-        pipeline: Option<Arc<Assembled>>,
+        pipeline: Option<Sent>,
     ) -> Result<bool, End> {
         let Some((bytes, characters)) = assembled.part(index) else { return Ok(false) };
         let Some(sent) = assembled.text.get(bytes) else { return Ok(false) };
@@ -164,8 +166,8 @@ impl Session {
         self.unflushed = true;
         self.ledger.sent(Kind::Close, true, Work::Ahead)?;
         for kind in [Kind::Parse, Kind::DescribeStatement] {
-            let (touched, assembled) = (touched.clone(), pipeline.clone());
-            self.ledger.sent(kind, true, Work::CopyShape { touched, shift, assembled })?;
+            let (touched, sent) = (touched.clone(), pipeline.clone());
+            self.ledger.sent(kind, true, Work::CopyShape { touched, shift, sent })?;
         }
         self.ledger.sent(Kind::Close, true, Work::Ahead)?;
         Ok(true)

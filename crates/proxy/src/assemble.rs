@@ -1,6 +1,7 @@
 //! From an analysed message to the text that is sent in its place, and back from a position in it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pgwarrant_sql::{ConsoleCall, PositionMap, Reason, Refusal, Verdict};
 
@@ -32,6 +33,30 @@ pub struct Assembled {
     /// For each statement: was it refused, by the analysis, by the session or by the console?
     pub refused: Vec<Option<Refused>>,
     parts: Vec<Part>,
+}
+
+/// What the server was sent for a text.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// What the analysis of an ordinary statement says, and nothing else: so it can be made again
+    /// when an error's position is asked for, which is seldom.
+    Ordinary(Analysed),
+    As(Arc<Assembled>),
+}
+
+impl Sent {
+    pub fn assembled(&self) -> Arc<Assembled> {
+        match self {
+            Self::Ordinary(analysed) => Arc::new(assemble_ordinary(analysed)),
+            Self::As(assembled) => assembled.clone(),
+        }
+    }
+}
+
+/// An ordinary statement uses nothing of the schema `pgwarrant`, and the session refuses nothing of
+/// it.
+fn assemble_ordinary(analysed: &Analysed) -> Assembled {
+    assemble(analysed, Vec::new(), &mut |call| Ok(crate::console::empty(call)))
 }
 
 /// A stretch of the sent text that stands for one statement; characters, counted from 0.
@@ -103,7 +128,7 @@ pub fn assemble(
             (None, Verdict::Spliced(splices)) => {
                 match pgwarrant_sql::splice::apply(
                     text,
-                    &analysed.tokens,
+                    analysed.tokens(),
                     statement.tokens.clone(),
                     splices,
                     console,
@@ -162,7 +187,7 @@ pub fn assemble_one(analysed: &Analysed, index: usize) -> Assembled {
     let sent = match statement.map(|statement| (&statement.verdict, statement.tokens.clone())) {
         Some((Verdict::Spliced(splices), tokens)) => {
             let console = &mut |call: &ConsoleCall| Ok(crate::console::empty(call));
-            pgwarrant_sql::splice::apply(text, &analysed.tokens, tokens, splices, console)
+            pgwarrant_sql::splice::apply(text, analysed.tokens(), tokens, splices, console)
                 .map(|(spliced, _)| spliced)
         }
         Some((Verdict::Refused(refusal), _)) => Err(refusal.clone()),

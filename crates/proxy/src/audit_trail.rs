@@ -1,10 +1,13 @@
 //! From what happened in a session to records in the audit trail.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use pgwarrant_audit::{Decision, Kind, Phase, Record, RecordedError, Trail};
+use pgwarrant_audit::{Decision, Entry, Kind, Phase, Record, RecordedError, Shape, Trail, Who};
 use pgwarrant_grants::{Event, Grant, Request};
 use pgwarrant_sql::{Class, Reason, Refusal, Touched};
 
@@ -20,51 +23,102 @@ use crate::work::{Cut, Run};
 /// Records of a session that wait for room in the trail; past it, its client waits.
 const WAITING: usize = 64;
 
-/// The records of one session on their way to the trail, in order.
+/// How long the wall clock is told from the monotonic one before it is read again.
+const ANCHORED: Duration = Duration::from_millis(100);
+
+/// The way of a session's records to the trail, in order.
 pub struct Pending {
     trail: Trail,
-    records: VecDeque<Record>,
+    /// Made with the first statement.
+    who: Option<Arc<Who>>,
+    /// None as long as there is room in the trail.
+    behind: Option<Box<Behind>>,
+}
+
+/// Records that the trail had no room for.
+#[derive(Default)]
+struct Behind {
+    entries: VecDeque<Entry>,
     sending: Option<Waiting<Result<(), pgwarrant_audit::Error>>>,
+    /// The trail takes nothing any more.
+    failed: Option<pgwarrant_audit::Error>,
 }
 
 impl Pending {
     pub fn new(trail: Trail) -> Self {
-        Self { trail, records: VecDeque::new(), sending: None }
+        Self { trail, who: None, behind: None }
     }
 
     pub fn push(&mut self, record: Record) {
-        self.records.push_back(record);
+        self.put(record.into());
+    }
+
+    /// Hands a record over, or keeps it where there is no room.
+    fn put(&mut self, entry: Entry) {
+        if self.behind.is_none() {
+            match self.trail.try_append_parts(&entry.who, &entry.shape, &entry.event) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => self.behind.get_or_insert_default().failed = Some(error),
+            }
+        }
+        self.behind.get_or_insert_default().entries.push_back(entry);
+    }
+
+    /// Who acts in this session, for the trail.
+    fn who(&mut self, identity: &Identity) -> Arc<Who> {
+        let who = self.who.get_or_insert_with(|| {
+            Arc::new(Who {
+                session: identity.session,
+                user: identity.user.clone(),
+                groups: identity.groups.clone(),
+                address: identity.address.clone(),
+                application: identity.application.clone(),
+                database: identity.database.clone(),
+                tls: identity.tls,
+                ..Who::default()
+            })
+        });
+        who.clone()
     }
 
     pub fn is_full(&self) -> bool {
-        self.records.len() >= WAITING
+        self.behind.as_ref().is_some_and(|behind| behind.entries.len() >= WAITING)
     }
 
-    /// Hands records over. True: there was no room, and now there is. An error: the trail takes
-    /// nothing any more, so nothing may be done any more.
+    /// Hands over what is left behind. True: there was no room, and now there is. An error: the
+    /// trail takes nothing any more, so nothing may be done any more.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        let full = self.is_full();
+        let Some(behind) = &mut self.behind else { return Ok(false) };
+        if let Some(error) = &behind.failed {
+            return Err(no_trail(error));
+        }
+        let full = behind.entries.len() >= WAITING;
         loop {
-            if self.sending.is_none() {
-                let Some(record) = self.records.pop_front() else { break };
+            if behind.sending.is_none() {
+                let Some(entry) = behind.entries.pop_front() else { break };
                 let trail = self.trail.clone();
-                self.sending = Some(Box::pin(async move { trail.append(record).await }));
+                behind.sending = Some(Box::pin(async move { trail.append_entry(entry).await }));
             }
-            let Some(sending) = &mut self.sending else { break };
+            let Some(sending) = &mut behind.sending else { break };
             let Poll::Ready(result) = sending.as_mut().poll(context) else { break };
-            self.sending = None;
+            behind.sending = None;
             result.map_err(|error| no_trail(&error))?;
+        }
+        if behind.sending.is_none() {
+            self.behind = None;
         }
         Ok(full && !self.is_full())
     }
 
     /// Hands over what is left, at the end of a session.
-    pub async fn finish(mut self) {
-        if let Some(sending) = self.sending.take() {
+    pub async fn finish(self) {
+        let Some(behind) = self.behind else { return };
+        if let Some(sending) = behind.sending {
             let _ = sending.await;
         }
-        for record in self.records {
-            if self.trail.append(record).await.is_err() {
+        for entry in behind.entries {
+            if self.trail.append_entry(entry).await.is_err() {
                 return;
             }
         }
@@ -76,6 +130,24 @@ fn no_trail(error: &pgwarrant_audit::Error) -> End {
         .hint("Tell whoever runs the proxy.")
         .incident(error.to_string())
         .into()
+}
+
+/// What the wall clock shows at that moment, which is about now, in µs since 1970 UTC. Of two clocks
+/// that both take time to read, the second is read some times a second only.
+fn wall_clock(moment: Instant) -> i64 {
+    thread_local! {
+        static ANCHOR: Cell<Option<(Instant, i64)>> = const { Cell::new(None) };
+    }
+    let anchor = ANCHOR.get().filter(|(anchor, _)| moment.saturating_duration_since(*anchor) < ANCHORED);
+    let (anchor, shown) = anchor.unwrap_or_else(|| {
+        let anchor = (Instant::now(), pgwarrant_audit::record::now());
+        ANCHOR.set(Some(anchor));
+        anchor
+    });
+    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    shown
+        .saturating_add(micros(moment.saturating_duration_since(anchor)))
+        .saturating_sub(micros(anchor.saturating_duration_since(moment)))
 }
 
 /// A record with the fields that are the same for the whole session.
@@ -102,18 +174,28 @@ impl Session {
             let known =
                 self.front.intents.get(&index).is_some_and(|(touched, _)| **touched == *planned.touched);
             if !known {
-                let record = self.statement(analysed, index, &planned.touched, Decision::Raw);
-                missing.push((index, planned.touched.clone(), Record { phase: Phase::Intent, ..record }));
+                let shape = self.shape(analysed, index, &planned.touched);
+                let at = wall_clock(self.now);
+                let mut event = pgwarrant_audit::Event::new(Kind::Statement, Decision::Raw, at);
+                event.phase = Phase::Intent;
+                let who = self.trail.who(&self.identity);
+                missing.push((index, planned.touched.clone(), Entry { who, shape, event }));
             }
         }
         if missing.is_empty() {
             return None;
         }
-        let trail = self.shared.trail.clone();
+        let grants: Vec<u64> =
+            missing.iter().flat_map(|(_, touched, _)| touched.grants.iter().copied()).collect();
+        let (trail, reserved) = (self.shared.trail.clone(), self.shared.live.reserve(&grants));
         Some(self.wait(Box::pin(async move {
+            // So that taking a use of these does not wait for the disk, and this thread's sessions with it.
+            if let Some(reserved) = reserved {
+                reserved.await;
+            }
             let mut intents = Vec::with_capacity(missing.len());
-            for (index, touched, record) in missing {
-                let number = trail.durable(record).await.map_err(|error| {
+            for (index, touched, entry) in missing {
+                let number = trail.durable_entry(entry).await.map_err(|error| {
                     tracing::error!(%error, "a statement was refused because its audit record could not be written");
                     not_recorded()
                 });
@@ -123,17 +205,24 @@ impl Session {
         })))
     }
 
-    /// The record of a statement, with nothing yet of how it went.
-    fn statement(&self, analysed: &Analysed, index: usize, touched: &Touched, decision: Decision) -> Record {
-        let mut record = record(&self.identity, Kind::Statement, decision);
+    /// What the trail says of a statement, however it goes.
+    fn shape(&self, analysed: &Analysed, index: usize, touched: &Arc<Touched>) -> Arc<Shape> {
+        let make = || self.make_shape(analysed, index, touched);
+        let own = if analysed.is_own(index, touched) { analysed.shape(index, make) } else { None };
+        own.unwrap_or_else(|| Arc::new(make()))
+    }
+
+    fn make_shape(&self, analysed: &Analysed, index: usize, touched: &Touched) -> Shape {
         let catalogue = &analysed.basis().catalogue;
         let class = analysed.statements().get(index).map_or(Class::Empty, |statement| statement.class);
-        record.class = Cow::Borrowed(class_name(class));
-        record.fingerprint = analysed.fingerprint(index);
-        record.text =
-            pgwarrant_sql::template::redact(&analysed.text, analysed.statement_tokens(index)).into();
+        let mut shape = Shape {
+            class: Cow::Borrowed(class_name(class)),
+            fingerprint: analysed.fingerprint(index),
+            text: pgwarrant_sql::template::redact(&analysed.text, analysed.statement_tokens(index)).into(),
+            ..Shape::default()
+        };
         if !touched.relations.is_empty() {
-            record.relations = touched
+            shape.relations = touched
                 .relations
                 .iter()
                 .filter_map(|oid| catalogue.relations.get(oid))
@@ -141,35 +230,32 @@ impl Session {
                 .collect();
             let names =
                 |columns: &[_]| columns.iter().map(|column| guard::full_name(catalogue, *column)).collect();
-            record.masked = names(&touched.masked);
-            record.raw = names(&touched.raw);
-            record.grants.clone_from(&touched.grants);
+            shape.masked = names(&touched.masked);
+            shape.raw = names(&touched.raw);
+            shape.grants.clone_from(&touched.grants);
             if !touched.written.is_empty() {
                 let written: Vec<String> = names(&touched.written);
-                record.note = Some(format!("writes {}", written.join(", ")));
+                shape.note = Some(format!("writes {}", written.join(", ")));
             }
-            self.add_purpose(&mut record);
+            self.add_purpose(&mut shape);
         }
-        record
+        shape
     }
 
-    /// Reason and ticket of the grants that a statement uses.
-    fn add_purpose(&self, record: &mut Record) {
-        let grants = record.grants.iter().filter_map(|id| self.shared.live.grant(*id));
-        for live in grants {
-            let grant = live.grant();
-            let purpose = record.purpose.get_or_insert_default();
-            if !purpose.is_empty() {
-                purpose.push_str("; ");
+    /// Reason and ticket of the grants that a statement uses; neither changes in a grant's life.
+    fn add_purpose(&self, shape: &mut Shape) {
+        let add = |text: &mut Option<String>, more: &str| match text {
+            Some(text) if !text.is_empty() => {
+                text.push_str("; ");
+                text.push_str(more);
             }
-            purpose.push_str(&grant.reason);
+            text => *text = Some(more.to_owned()),
+        };
+        for live in shape.grants.iter().filter_map(|id| self.shared.live.grant(*id)) {
+            let grant = live.grant();
+            add(&mut shape.purpose, &grant.reason);
             if let Some(ticket) = &grant.ticket {
-                record.ticket = Some(
-                    record
-                        .ticket
-                        .take()
-                        .map_or_else(|| ticket.clone(), |before| format!("{before}; {ticket}")),
-                );
+                add(&mut shape.ticket, ticket);
             }
         }
     }
@@ -182,38 +268,44 @@ impl Session {
             None if !run.touched.masked.is_empty() => Decision::Masked,
             None => Decision::AsWritten,
         };
-        let mut record = self.outcome(run, decision);
-        record.error = error.map(|(sqlstate, message)| RecordedError {
+        let mut event = self.outcome(run, decision);
+        event.error = error.map(|(sqlstate, message)| RecordedError {
             sqlstate: sqlstate.to_owned(),
             message: message.to_owned(),
         });
-        self.trail.push(record);
+        self.record_event(run, event);
     }
 
-    fn outcome(&self, run: &Run, decision: Decision) -> Record {
-        let mut record = self.statement(&run.analysed, run.index, &run.touched, decision);
-        let duration = i64::try_from(run.started.elapsed().as_micros()).unwrap_or(i64::MAX);
-        record.at = record.at.saturating_sub(duration);
-        record.duration_us = duration.unsigned_abs();
-        record.intent_of = run.intent;
-        record.rows = run.rows;
-        record.bytes = run.bytes;
-        record
+    fn outcome(&self, run: &Run, decision: Decision) -> pgwarrant_audit::Event {
+        let duration = self.now.saturating_duration_since(run.started);
+        let mut event = pgwarrant_audit::Event::new(Kind::Statement, decision, wall_clock(self.now));
+        event.duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        event.at = event.at.saturating_sub_unsigned(event.duration_us);
+        event.intent_of = run.intent;
+        event.rows = run.rows;
+        event.bytes = run.bytes;
+        event
+    }
+
+    fn record_event(&mut self, run: &Run, event: pgwarrant_audit::Event) {
+        let shape = self.shape(&run.analysed, run.index, &run.touched);
+        let who = self.trail.who(&self.identity);
+        self.trail.put(Entry { who, shape, event });
     }
 
     pub fn record_refusal(&mut self, run: &Run, refusal: &Refusal) {
-        let mut record = self.outcome(run, Decision::Refused);
-        record.error =
+        let mut event = self.outcome(run, Decision::Refused);
+        event.error =
             Some(RecordedError { sqlstate: refusal.sqlstate.to_owned(), message: refusal.message.clone() });
-        record.note = reason_name(refusal.reason);
-        self.trail.push(record);
+        event.note = reason_name(refusal.reason);
+        self.record_event(run, event);
     }
 
     pub fn record_cut_off(&mut self, run: &Run, cut: &Cut) {
-        let mut record = self.outcome(run, Decision::CutOff);
+        let mut event = self.outcome(run, Decision::CutOff);
         let message = format!("grant {} {} while the statement was running", cut.grant, cut.why);
-        record.error = Some(RecordedError { sqlstate: "42501".to_owned(), message });
-        self.trail.push(record);
+        event.error = Some(RecordedError { sqlstate: "42501".to_owned(), message });
+        self.record_event(run, event);
     }
 
     /// A user has compared more values with masked columns than is ordinary.

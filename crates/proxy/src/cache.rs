@@ -3,16 +3,31 @@
 //! Texts of the simple protocol carry their literals, so a cache by exact text never hits; splices
 //! are token positions, so one analysis serves every text with the same template. An analysis
 //! depends on catalogue, access and session state as well: a hit compares all three.
+//!
+//! A hit copies the text and nothing else: what an ordinary statement's tokens are is found again
+//! by whoever asks, which is an error message and seldom anything else.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use pgwarrant_audit::Shape;
 use pgwarrant_catalog::Catalogue;
 use pgwarrant_sql::lexer::Token;
-use pgwarrant_sql::{Access, Context, Effect, Limits, Refusal, SessionState, Statement, Touched, Verdict};
+use pgwarrant_sql::{
+    Access, Class, Context, Effect, Limits, Message, Piece, Refusal, SessionState, Splice, Statement,
+    Touched, Verdict, splice, template,
+};
+
+use crate::withhold;
+
+/// A message longer than this does not leave its memory behind for the next one.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// The longest RowDescription that is remembered.
+const DESCRIPTION_BYTES: usize = 4 * 1024;
 
 /// What an analysis was made under, held so that it can be made again or compared.
 #[derive(Clone, Debug)]
@@ -20,6 +35,8 @@ pub struct Basis {
     pub catalogue: Arc<Catalogue>,
     pub access: Arc<Access>,
     pub session: Arc<SessionState>,
+    /// Of all of them and of the database's name, by the cache that is asked with it.
+    digest: u64,
 }
 
 impl Basis {
@@ -35,25 +52,39 @@ impl Basis {
 #[derive(Debug)]
 struct Plan {
     template: Vec<u8>,
-    fingerprints: Vec<u64>,
     statements: Vec<Statement>,
-    touched: Vec<Arc<Touched>>,
+    facts: Vec<Facts>,
     basis: Basis,
+    /// See [`Analysed::ordinary`].
+    ordinary: bool,
+}
+
+/// What is known of one statement besides its analysis.
+#[derive(Debug)]
+struct Facts {
+    touched: Arc<Touched>,
+    fingerprint: u64,
+    /// It could write.
+    writes: bool,
+    /// The result that its rows were described by when the wire guard last let them pass.
+    description: OnceLock<Box<[u8]>>,
+    /// See [`Analysed::shape`].
+    shape: OnceLock<Arc<Shape>>,
 }
 
 /// A text with its analysis.
 #[derive(Clone, Debug)]
 pub struct Analysed {
     pub text: Arc<str>,
-    pub tokens: Arc<[Token]>,
+    /// Empty: to be found again.
+    tokens: OnceLock<Arc<[Token]>>,
     plan: Arc<Plan>,
 }
 
 impl Analysed {
     /// A text that has no analysis because it was refused as a whole.
     pub fn of_nothing(text: &str, basis: &Basis) -> Self {
-        let analysis = pgwarrant_sql::Analysis { tokens: Vec::new(), statements: Vec::new() };
-        fresh(text, analysis, Vec::new(), Vec::new(), basis)
+        Plan::new(text, &[], Vec::new(), Vec::new(), basis).of(text, &[])
     }
 
     pub fn statements(&self) -> &[Statement] {
@@ -64,21 +95,67 @@ impl Analysed {
         &self.plan.basis
     }
 
+    /// A single statement of which there is nothing more to find out: it passes nothing raw, uses no
+    /// grant, changes no name and no state, tries no value, and nothing of it waits for live state.
+    pub fn ordinary(&self) -> Option<&Statement> {
+        self.plan.statements.first().filter(|_| self.plan.ordinary)
+    }
+
     /// The same for every text of one statement's template.
     pub fn fingerprint(&self, index: usize) -> u64 {
-        self.plan.fingerprints.get(index).copied().unwrap_or_default()
+        self.plan.facts.get(index).map_or(0, |facts| facts.fingerprint)
     }
 
     /// What the statement of this index touches; nothing for an index out of range.
     pub fn touched(&self, index: usize) -> Arc<Touched> {
-        self.plan.touched.get(index).cloned().unwrap_or_default()
+        self.plan.facts.get(index).map(|facts| facts.touched.clone()).unwrap_or_default()
+    }
+
+    /// Is that all that the statement of this index touches, and not what it runs as well?
+    pub fn is_own(&self, index: usize, touched: &Arc<Touched>) -> bool {
+        self.plan.facts.get(index).is_some_and(|facts| Arc::ptr_eq(&facts.touched, touched))
+    }
+
+    /// What the audit trail says of the statement of this index alone; made once for all texts with
+    /// this analysis, for they are all redacted to the same text. None for an index out of range.
+    pub fn shape(&self, index: usize, make: impl FnOnce() -> Shape) -> Option<Arc<Shape>> {
+        let facts = self.plan.facts.get(index)?;
+        Some(facts.shape.get_or_init(|| Arc::new(make())).clone())
+    }
+
+    /// Could the statement of this index write?
+    pub fn writes(&self, index: usize) -> bool {
+        self.plan.facts.get(index).is_some_and(|facts| facts.writes)
+    }
+
+    /// A RowDescription that the wire guard has let pass for this statement, under this analysis.
+    pub fn passed(&self, index: usize) -> Option<&[u8]> {
+        self.plan.facts.get(index)?.description.get().map(|description| &**description)
+    }
+
+    /// The wire guard has let this RowDescription pass.
+    pub fn set_passed(&self, index: usize, description: &[u8]) {
+        if let Some(facts) = self.plan.facts.get(index)
+            && description.len() <= DESCRIPTION_BYTES
+        {
+            facts.description.get_or_init(|| description.into());
+        }
+    }
+
+    /// The tokens of the whole message.
+    pub fn tokens(&self) -> &[Token] {
+        self.tokens.get_or_init(|| {
+            // It was read before, within the limits.
+            let limits = Limits { statement_bytes: usize::MAX, statement_tokens: usize::MAX, nesting: 0 };
+            pgwarrant_sql::lexer::lex(&self.text, &limits).unwrap_or_default().into()
+        })
     }
 
     /// The tokens of one statement.
     pub fn statement_tokens(&self, index: usize) -> &[Token] {
         self.statements()
             .get(index)
-            .and_then(|found| self.tokens.get(found.tokens.clone()))
+            .and_then(|found| self.tokens().get(found.tokens.clone()))
             .unwrap_or_default()
     }
 
@@ -93,25 +170,125 @@ impl Analysed {
     }
 }
 
+impl Plan {
+    fn new(
+        text: &str,
+        tokens: &[Token],
+        statements: Vec<Statement>,
+        template: Vec<u8>,
+        basis: &Basis,
+    ) -> Self {
+        let facts = statements
+            .iter()
+            .map(|statement| {
+                let tokens = tokens.get(statement.tokens.clone()).unwrap_or_default();
+                Facts {
+                    touched: Arc::new(statement.touched.clone()),
+                    fingerprint: template::fingerprint(&template::template(text, tokens)),
+                    writes: withhold::writes(statement.class, text, tokens),
+                    description: OnceLock::new(),
+                    shape: OnceLock::new(),
+                }
+            })
+            .collect::<Vec<_>>();
+        let ordinary = match (statements.as_slice(), facts.as_slice()) {
+            ([statement], [facts]) => is_ordinary(statement, facts, basis),
+            _ => false,
+        };
+        Self { template, statements, facts, basis: basis.clone(), ordinary }
+    }
+
+    /// The analysis of `text`, whose tokens these are.
+    fn of(self, text: &str, tokens: &[Token]) -> Analysed {
+        Analysed { text: text.into(), tokens: OnceLock::from(Arc::from(tokens)), plan: Arc::new(self) }
+    }
+}
+
+/// See [`Analysed::ordinary`].
+fn is_ordinary(statement: &Statement, facts: &Facts, basis: &Basis) -> bool {
+    let touched = &statement.touched;
+    matches!(
+        statement.class,
+        Class::Select | Class::Insert | Class::Update | Class::Delete | Class::Merge | Class::Show
+    ) && statement.effects.is_empty()
+        && touched.raw.is_empty()
+        && touched.grants.is_empty()
+        && touched.probed.is_empty()
+        && !(facts.writes && withhold::touches_unseen(touched, &basis.catalogue, &basis.access, |_| true))
+        && match &statement.verdict {
+            Verdict::AsWritten => true,
+            Verdict::Spliced(splices) => !splices
+                .iter()
+                .flat_map(|splice| &splice.with)
+                .any(|piece| matches!(piece, Piece::Console(_))),
+            Verdict::Refused(_) => false,
+        }
+}
+
 /// Two generations: when the young one is full it becomes the old one, and the old one goes.
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<u64, Vec<Arc<Plan>>>,
+    young: Plans,
     young_bytes: usize,
-    old: HashMap<u64, Vec<Arc<Plan>>>,
+    old: Plans,
 }
 
+/// By keys that are hashes already.
+type Plans = HashMap<u64, Vec<Arc<Plan>>, BuildHasherDefault<AsIs>>;
+
+/// Hashes a hash.
+#[derive(Debug, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// What one thread remembers of the statements that it has analysed.
 #[derive(Debug)]
 pub struct Cache {
-    generations: Mutex<Generations>,
+    inner: Mutex<Inner>,
     hasher: RandomState,
     /// Most bytes that the two generations hold, about.
     bytes: usize,
 }
 
+#[derive(Debug, Default)]
+struct Inner {
+    /// The text at hand, taken apart.
+    message: Message,
+    /// For [`Cache::splice`].
+    spliced: String,
+    generations: Generations,
+}
+
 impl Cache {
     pub fn new(bytes: usize) -> Self {
-        Self { generations: Mutex::default(), hasher: RandomState::new(), bytes }
+        Self { inner: Mutex::default(), hasher: RandomState::new(), bytes }
+    }
+
+    /// What analyses rest on in a session of this database.
+    pub fn basis(
+        &self,
+        catalogue: Arc<Catalogue>,
+        access: Arc<Access>,
+        session: Arc<SessionState>,
+        database: &str,
+    ) -> Basis {
+        let digest = self.hasher.hash_one((database, catalogue.version, access.version, &*session));
+        Basis { catalogue, access, session, digest }
     }
 
     /// Analyses `text`, or finds that this was done before. An error refuses the whole message.
@@ -129,51 +306,68 @@ impl Cache {
             limits,
             database,
         };
-        let Ok(tokens) = pgwarrant_sql::lexer::lex(text, limits) else {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { message, generations, .. } = &mut *inner;
+        if message.read(text, limits).is_err() {
             // The analysis says what is wrong in the words of a refusal.
             let analysis = pgwarrant_sql::analyse(text, &context)?;
-            return Ok(fresh(text, analysis, Vec::new(), Vec::new(), basis));
-        };
-        let (template, fingerprints) = template(text, &tokens);
-        let key = self.key(&template, basis, database);
-        if let Some(plan) = self.find(key, &template, basis) {
-            return Ok(Analysed { text: text.into(), tokens: tokens.into(), plan });
+            let plan = Plan::new(text, &analysis.tokens, analysis.statements, Vec::new(), basis);
+            return Ok(plan.of(text, &analysis.tokens));
         }
-        let analysis = pgwarrant_sql::analyse(text, &context)?;
-        let analysed = fresh(text, analysis, template, fingerprints, basis);
+        let key = self.hasher.hash_one((basis.digest, message.key()));
+        if let Some(plan) = generations.find(key, message.key(), basis, self.bytes) {
+            let tokens = OnceLock::new();
+            if !plan.ordinary
+                || !matches!(plan.statements.as_slice(), [only] if only.verdict == Verdict::AsWritten)
+            {
+                let _ = tokens.set(message.tokens().into());
+            }
+            return Ok(Analysed { text: text.into(), tokens, plan });
+        }
+        let statements = message.analyse(text, &context);
+        let plan = Plan::new(text, message.tokens(), statements, message.key().to_vec(), basis);
+        let analysed = plan.of(text, message.tokens());
         if analysed.statements().iter().all(keepable) {
-            self.keep(key, &analysed.plan);
+            generations.keep(key, &analysed.plan, self.bytes);
+        }
+        if text.len() > SCRATCH_BYTES {
+            *message = Message::default();
         }
         Ok(analysed)
     }
 
-    fn key(&self, template: &[u8], basis: &Basis, database: &str) -> u64 {
-        self.hasher.hash_one((
-            template,
-            database,
-            basis.catalogue.version,
-            basis.access.version,
-            &*basis.session,
-        ))
-    }
-
-    fn find(&self, key: u64, template: &[u8], basis: &Basis) -> Option<Arc<Plan>> {
-        let fits = |plan: &&Arc<Plan>| plan.template == template && plan.basis.equals(basis);
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = generations.young.get(&key).and_then(|plans| plans.iter().find(fits)) {
-            return Some(plan.clone());
-        }
-        let plan = generations.old.get(&key).and_then(|plans| plans.iter().find(fits)).cloned()?;
-        generations.keep(key, &plan, self.bytes);
-        Some(plan)
-    }
-
-    fn keep(&self, key: u64, plan: &Arc<Plan>) {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner).keep(key, plan, self.bytes);
+    /// Gives `send` what an ordinary statement is sent as.
+    ///
+    /// # Errors
+    /// The splices do not fit the text.
+    pub fn splice(
+        &self,
+        analysed: &Analysed,
+        statement: &Statement,
+        splices: &[Splice],
+        send: impl FnOnce(&str),
+    ) -> Result<(), Refusal> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let spliced = &mut inner.spliced;
+        spliced.clear();
+        splice::apply_into(&analysed.text, analysed.tokens(), statement.tokens.clone(), splices, spliced)?;
+        send(spliced);
+        spliced.shrink_to(SCRATCH_BYTES);
+        Ok(())
     }
 }
 
 impl Generations {
+    fn find(&mut self, key: u64, template: &[u8], basis: &Basis, bytes: usize) -> Option<Arc<Plan>> {
+        let fits = |plan: &&Arc<Plan>| plan.template == template && plan.basis.equals(basis);
+        if let Some(plan) = self.young.get(&key).and_then(|plans| plans.iter().find(fits)) {
+            return Some(plan.clone());
+        }
+        let plan = self.old.get(&key).and_then(|plans| plans.iter().find(fits)).cloned()?;
+        self.keep(key, &plan, bytes);
+        Some(plan)
+    }
+
     fn keep(&mut self, key: u64, plan: &Arc<Plan>, bytes: usize) {
         let size = size(plan);
         if size > bytes / 8 {
@@ -186,34 +380,6 @@ impl Generations {
         self.young_bytes += size;
         self.young.entry(key).or_default().push(plan.clone());
     }
-}
-
-/// The key of a message: where each of its statements stands among the tokens, and its template.
-/// With it, the statements' fingerprints for the audit trail.
-fn template(text: &str, tokens: &[Token]) -> (Vec<u8>, Vec<u64>) {
-    let mut key = Vec::with_capacity(text.len() + 16);
-    let mut fingerprints = Vec::new();
-    for range in pgwarrant_sql::lexer::split(text, tokens) {
-        key.extend_from_slice(&(range.start as u64).to_be_bytes());
-        let statement = pgwarrant_sql::template::template(text, tokens.get(range).unwrap_or_default());
-        key.extend_from_slice(&(statement.len() as u64).to_be_bytes());
-        fingerprints.push(pgwarrant_sql::template::fingerprint(&statement));
-        key.extend_from_slice(&statement);
-    }
-    (key, fingerprints)
-}
-
-fn fresh(
-    text: &str,
-    analysis: pgwarrant_sql::Analysis,
-    template: Vec<u8>,
-    fingerprints: Vec<u64>,
-    basis: &Basis,
-) -> Analysed {
-    let touched = analysis.statements.iter().map(|statement| Arc::new(statement.touched.clone())).collect();
-    let plan =
-        Plan { template, fingerprints, statements: analysis.statements, touched, basis: basis.clone() };
-    Analysed { text: text.into(), tokens: analysis.tokens.into(), plan: Arc::new(plan) }
 }
 
 /// Does what the analysis says of this statement hold for every text of its template?
@@ -233,20 +399,21 @@ fn size(plan: &Plan) -> usize {
                 .iter()
                 .flat_map(|splice| &splice.with)
                 .map(|piece| match piece {
-                    pgwarrant_sql::Piece::Text(text) => 64 + text.len(),
-                    pgwarrant_sql::Piece::Tokens(_) | pgwarrant_sql::Piece::Console(_) => 256,
+                    Piece::Text(text) => 64 + text.len(),
+                    Piece::Tokens(_) | Piece::Console(_) => 256,
                 })
                 .sum::<usize>(),
             Verdict::AsWritten | Verdict::Refused(_) => 0,
         })
         .sum();
     let touched: usize = plan
-        .touched
+        .facts
         .iter()
-        .map(|touched| {
+        .map(|Facts { touched, .. }| {
             128 + 16
                 * (touched.relations.len() + touched.masked.len() + touched.raw.len() + touched.plain.len())
         })
         .sum();
-    512 + plan.template.len() + plan.statements.len() * 512 + splices + 2 * touched
+    // A description may come to it.
+    1024 + plan.template.len() + plan.statements.len() * 512 + splices + 2 * touched
 }

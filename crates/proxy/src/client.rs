@@ -86,7 +86,7 @@ impl Session {
             Message::Parse(_) | Message::Bind(_) | Message::Execute(_) if self.front.cancelled => {
                 self.refuse_message(cancelled(), frame.len())
             }
-            Message::Query(text) => self.query(text, frame.len()),
+            Message::Query(text) => self.query(text, frame),
             Message::Parse(parse) => self.parse(&parse, frame.len()),
             Message::Bind(bind) => self.bind(&bind, frame),
             Message::Describe(name) => self.describe(name, frame),

@@ -5,8 +5,6 @@
 //! cancel, and the error that comes of it is replaced by ours. A cancel must not hit a later
 //! statement: until the one that is cut off is over and the cancel has arrived, nothing is sent.
 
-use std::sync::Arc;
-
 use pgwarrant_grants::{EndReason, GrantState};
 use pgwarrant_sql::{GrantId, Reason, Refusal};
 use tokio::sync::oneshot;
@@ -37,7 +35,7 @@ impl Session {
         let mut head_is_cut = false;
         for (index, entry) in self.ledger.iter_mut().enumerate() {
             let runs: &mut dyn Iterator<Item = &mut Run> = match &mut entry.payload {
-                crate::work::Work::Query(query) => &mut query.runs.iter_mut(),
+                crate::work::Work::Query(query) => &mut query.runs_mut(),
                 crate::work::Work::Execute(run) => &mut std::iter::once(&mut **run),
                 _ => continue,
             };
@@ -145,8 +143,7 @@ fn refusal(cut: &Cut, rows: u64) -> Refusal {
 
 /// How a grant ended, in the words of the error.
 fn why(live: &pgwarrant_grants::Live, id: GrantId) -> &'static str {
-    let grant: Option<Arc<pgwarrant_grants::Grant>> = live.grants().into_iter().find(|grant| grant.id == id);
-    match grant.map(|grant| grant.state.clone()) {
+    match live.find(id).as_ref().map(|grant| &grant.state) {
         Some(GrantState::Ended(end)) => match end.why {
             EndReason::Expired => "expired",
             EndReason::Revoked => "was revoked",

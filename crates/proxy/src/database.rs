@@ -19,8 +19,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::error::Error;
 use crate::line::{self, LineError, Rows};
-use crate::login;
 use crate::settings;
+use crate::upstream_login;
+use crate::warm::Warm;
 
 /// How old what is known of the schema may be.
 const OUT_OF_DATE: Duration = Duration::from_secs(60);
@@ -33,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Database {
     pub settings: settings::Database,
+    pub warm: Warm,
     labels: Vec<Label>,
     trusted_functions: Vec<String>,
     catalogue: ArcSwap<Catalogue>,
@@ -99,6 +101,7 @@ impl Database {
         trusted_functions: Vec<String>,
     ) -> Result<(Arc<Self>, Loader), Error> {
         let database = Arc::new(Self {
+            warm: Warm::new(settings.warm),
             settings,
             labels,
             trusted_functions,
@@ -120,6 +123,11 @@ impl Database {
 
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.load_full()
+    }
+
+    /// Is that still the catalogue? A look, without a count of who holds it.
+    pub fn is_catalogue(&self, known: &Arc<Catalogue>) -> bool {
+        Arc::ptr_eq(&self.catalogue.load(), known)
     }
 
     pub fn findings(&self) -> Arc<Findings> {
@@ -191,7 +199,8 @@ impl Loader {
     async fn look_now(&mut self, depth: Depth) -> Result<(), LoadError> {
         if self.line.is_none() {
             let settings = &self.database.settings;
-            let (stream, input) = login::own_connection(settings).await.map_err(LoadError::Connect)?;
+            let (stream, input) =
+                upstream_login::own_connection(settings).await.map_err(LoadError::Connect)?;
             let mut line = Line { stream, input };
             line.query(SESSION_SETUP).await?;
             self.line = Some(line);

@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pgwarrant_sql::{ConsoleArgument, Piece, Reason, Refusal, Verdict};
 use pgwarrant_wire::frontend;
 
-use crate::ahead::Anew;
-use crate::assemble::{Assembled, Refused, assemble};
+use crate::ahead::{Ahead, Anew};
+use crate::assemble::{Assembled, Refused, Sent, assemble};
 use crate::cache::Analysed;
 use crate::console;
 use crate::error::End;
-use crate::ledger::{Entry, Kind, Sequence};
+use crate::ledger::Kind;
 use crate::names::Meaning;
 use crate::plan::elsewhere;
 use crate::prepared::{Origin, Portal, Prepared, Validity, has_console};
 use crate::refuse::{self, Nonce};
 use crate::session::{Session, Step};
-use crate::work::{Change, Run, Work};
+use crate::work::{Run, Work};
 
 /// `pg_type.oid` of `text`
 const TEXT: u32 = 25;
@@ -38,10 +38,14 @@ impl Session {
                 return Ok(Step::Consumed(length));
             }
         };
+        if analysed.ordinary().is_some() && self.has_room_for_a_name() {
+            self.send_ordinary_parse(message, analysed)?;
+            return Ok(Step::Consumed(length));
+        }
         if let Some(step) = self.refresh_for_unknown(&analysed) {
             return Ok(step);
         }
-        if self.statements.len() + self.portals.len() >= self.shared.settings.limits.names {
+        if !self.has_room_for_a_name() {
             let assembled = Assembled::refused(Refused { nonce: Nonce::new(), refusal: too_many_names() });
             self.send_parse(message.statement, Vec::new(), &analysed, Arc::new(assembled))?;
             return Ok(Step::Consumed(length));
@@ -51,6 +55,23 @@ impl Session {
         let types = parameter_types(message.types.iter().collect(), &analysed);
         self.send_parse(message.statement, types, &analysed, Arc::new(assembled))?;
         Ok(Step::Consumed(length))
+    }
+
+    fn has_room_for_a_name(&self) -> bool {
+        self.statements.len() + self.portals.len() < self.shared.settings.limits.names
+    }
+
+    fn send_ordinary_parse(&mut self, message: &frontend::Parse<'_>, analysed: Analysed) -> Result<(), End> {
+        let (name, types) = (message.statement, message.types);
+        self.send_ordinary(&analysed, |out, text| frontend::build::parse(out, name, text, types.iter()))?;
+        self.unflushed = true;
+        let sequence = self.ledger.upcoming();
+        let sent = Sent::Ordinary(analysed.clone());
+        let origin = Origin::Protocol { types: types.iter().collect() };
+        let prepared = Prepared::new(origin, analysed, 0, sent.clone());
+        self.statements.change(name, sequence, Some(Arc::new(prepared)));
+        self.ledger.sent(Kind::Parse, false, Work::Parse { name: name.into(), sent, run: None })?;
+        Ok(())
     }
 
     fn send_parse(
@@ -63,11 +84,12 @@ impl Session {
         frontend::build::parse(self.upstream.output.building(), name, &assembled.text, types.iter().copied());
         self.unflushed = true;
         let sequence = self.ledger.upcoming();
-        let mut run = Run::new(analysed, 0, analysed.touched(0), sequence);
+        let mut run = Run::new(analysed, 0, analysed.touched(0), sequence, self.now);
         run.refused = assembled.refused.iter().flatten().next().cloned();
-        let prepared = Prepared::new(Origin::Protocol { types }, analysed.clone(), 0, assembled.clone());
+        let sent = Sent::As(assembled);
+        let prepared = Prepared::new(Origin::Protocol { types }, analysed.clone(), 0, sent.clone());
         self.statements.change(name, sequence, Some(Arc::new(prepared)));
-        let work = Work::Parse { name: name.into(), assembled, run: Box::new(run) };
+        let work = Work::Parse { name: name.into(), sent, run: Some(Box::new(run)) };
         self.ledger.sent(Kind::Parse, false, work)?;
         Ok(())
     }
@@ -91,7 +113,9 @@ impl Session {
             Meaning::Undecided => return Ok(self.drain()),
         };
         let current = match self.revalidate(&prepared) {
-            Validity::Same(current) if !has_console(&current, prepared.index) => {
+            Validity::Same(current)
+                if current.ordinary().is_some() || !has_console(&current, prepared.index) =>
+            {
                 self.send_bind(message, &prepared, current, frame)?;
                 return Ok(Step::Consumed(frame.len()));
             }
@@ -168,7 +192,7 @@ impl Session {
             Origin::Protocol { types },
             analysed.clone(),
             old.index,
-            Arc::new(assembled),
+            Sent::As(Arc::new(assembled)),
         ));
         self.statements.change(name, sequence, Some(prepared.clone()));
         self.ledger.sent(Kind::Parse, true, Work::Anew { name: name.into() })?;
@@ -189,11 +213,8 @@ impl Session {
         let probes = self.shared.probes.parameters(message, &analysed.touched(prepared.index));
         let portal = Portal { prepared: prepared.clone(), analysed, hold: false, charged, probes };
         self.portals.change(message.portal, sequence, Some(Arc::new(portal)));
-        let work = Work::Bind {
-            portal: message.portal.into(),
-            assembled: Some(prepared.assembled.clone()),
-            run: None,
-        };
+        let sent = Some(prepared.sent.clone());
+        let work = Work::Bind { portal: message.portal.into(), sent, run: None };
         self.ledger.sent(Kind::Bind, false, work)?;
         Ok(())
     }
@@ -210,9 +231,10 @@ impl Session {
         self.unflushed = true;
         let analysed = prepared.map_or_else(|| Analysed::of_nothing("", &self.basis), Prepared::analysed);
         let index = prepared.map_or(0, |prepared| prepared.index);
-        let mut run = Run::new(&analysed, index, analysed.touched(index), self.ledger.upcoming());
+        let sequence = self.ledger.upcoming();
+        let mut run = Run::new(&analysed, index, analysed.touched(index), sequence, self.now);
         run.refused = Some(Refused { nonce, refusal });
-        let work = Work::Bind { portal: message.portal.into(), assembled: None, run: Some(Box::new(run)) };
+        let work = Work::Bind { portal: message.portal.into(), sent: None, run: Some(Box::new(run)) };
         self.ledger.sent(Kind::Bind, false, work)?;
         Ok(Step::Consumed(length))
     }
@@ -273,6 +295,9 @@ impl Session {
             }
             Meaning::Undecided => return Ok(self.drain()),
         };
+        if self.is_ordinary(&portal) {
+            return self.execute_ordinary(message.portal, &portal, frame);
+        }
         let (analysed, index) = (portal.analysed.clone(), portal.index());
         if !self.still_covered(&portal) {
             let refusal = refuse::stale("portal", message.portal, "Bind the statement again.");
@@ -294,13 +319,12 @@ impl Session {
         let [mut planned] = planned;
         portal.charge();
         self.grants_in_flight |= !planned.touched.grants.is_empty();
-        let described =
-            self.send_ahead_of_execute(&analysed, index, &mut planned, &portal.prepared.assembled)?;
+        let described = self.send_ahead_of_execute(&analysed, index, &mut planned, &portal.prepared.sent)?;
         self.guard_portal(message.portal, &portal, &planned.touched)?;
         self.upstream.output.push(frame);
         self.unflushed = true;
         let sequence = self.ledger.upcoming();
-        let mut run = Run::new(&analysed, index, planned.touched.clone(), sequence);
+        let mut run = Run::new(&analysed, index, planned.touched.clone(), sequence, self.now);
         run.guarded = true;
         run.writes |= planned.writes;
         run.computes = planned.computes;
@@ -309,11 +333,32 @@ impl Session {
         if self.writes_unseen(&run) {
             self.state.writes_unseen(sequence);
         }
-        run.assembled = Some(portal.prepared.assembled.clone());
+        run.sent = Some(portal.prepared.sent.clone());
         run.intent = self.front.intents.get(&0).and_then(|(_, number)| number.clone().ok());
         self.state.sending(run.class(), run.effects(), run.sequence);
         self.state.sending(run.class(), &planned.also, run.sequence);
-        self.change_names(&mut run, &portal.prepared.assembled);
+        self.change_names(&mut run, &portal.prepared.sent);
+        self.ledger.sent(Kind::Execute, false, Work::Execute(Box::new(run)))?;
+        Ok(Step::Consumed(frame.len()))
+    }
+
+    /// Is there nothing to be found out before this portal is run?
+    fn is_ordinary(&self, portal: &Portal) -> bool {
+        portal.analysed.ordinary().is_some_and(|statement| !self.is_too_old(statement))
+            && portal.analysed.basis().catalogue.version == self.basis.catalogue.version
+    }
+
+    fn execute_ordinary(&mut self, name: &str, portal: &Arc<Portal>, frame: &[u8]) -> Result<Step, End> {
+        self.ahead = Ahead::default();
+        let touched = portal.touched();
+        portal.charge();
+        self.guard_portal(name, portal, &touched)?;
+        self.upstream.output.push(frame);
+        self.unflushed = true;
+        let sequence = self.ledger.upcoming();
+        let mut run = Run::new(&portal.analysed, portal.index(), touched, sequence, self.now);
+        run.guarded = true;
+        run.sent = Some(portal.prepared.sent.clone());
         self.ledger.sent(Kind::Execute, false, Work::Execute(Box::new(run)))?;
         Ok(Step::Consumed(frame.len()))
     }
@@ -351,8 +396,11 @@ impl Session {
         let nonce = Nonce::new();
         frontend::build::execute(self.upstream.output.building(), &nonce.name(), 0);
         self.unflushed = true;
-        let mut run = Run::new(analysed, index, analysed.touched(index), self.ledger.upcoming());
+        let sequence = self.ledger.upcoming();
+        let mut run = Run::new(analysed, index, analysed.touched(index), sequence, self.now);
         run.refused = Some(Refused { nonce, refusal });
+        // Raw values might have passed by it: now it is said that they did not.
+        run.intent = self.front.intents.get(&0).and_then(|(_, number)| number.clone().ok());
         self.ledger.sent(Kind::Execute, false, Work::Execute(Box::new(run)))?;
         Ok(Step::Consumed(length))
     }
@@ -381,28 +429,6 @@ impl Session {
         self.scope = self.ledger.upcoming();
         self.unflushed = false;
         Ok(Step::Consumed(frame.len()))
-    }
-}
-
-/// The changes of names that an entry stands for, each with the sequence by which it is known.
-pub fn changes(entry: &Entry<Work>) -> Vec<(Change, Sequence)> {
-    let own = |change| vec![(change, entry.sequence)];
-    let of = |run: &Run| run.changes.iter().map(|change| (change.clone(), run.sequence)).collect::<Vec<_>>();
-    match &entry.payload {
-        Work::Parse { name, .. } | Work::Anew { name } => own(Change::Statement(name.clone())),
-        Work::Bind { portal, run: None, .. } => own(Change::Portal(portal.clone())),
-        Work::Close { statement: Some(name), .. } => own(Change::Statement(name.clone())),
-        Work::Close { portal: Some(name), .. } => own(Change::Portal(name.clone())),
-        Work::Execute(run) => of(run),
-        Work::Query(query) => query.runs.iter().flat_map(of).collect(),
-        Work::Bind { .. }
-        | Work::Close { .. }
-        | Work::Describe { .. }
-        | Work::Sync
-        | Work::Probe
-        | Work::Ahead
-        | Work::CopyShape { .. }
-        | Work::Nothing => Vec::new(),
     }
 }
 

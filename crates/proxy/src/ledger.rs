@@ -12,6 +12,9 @@
 
 use std::collections::VecDeque;
 
+/// Room for so many entries is kept, whatever once was in flight.
+const MANY: usize = 64;
+
 /// Rises by one with each entry of a session.
 pub type Sequence = u64;
 
@@ -220,7 +223,11 @@ impl<P> Ledger<P> {
 
     /// Takes out the head, which has had its last reply.
     pub fn pop(&mut self) -> Option<Entry<P>> {
-        self.entries.pop_front()
+        let head = self.entries.pop_front();
+        if self.entries.is_empty() && self.entries.capacity() > MANY {
+            self.entries = VecDeque::new();
+        }
+        head
     }
 
     /// The head failed. In the extended protocol it leaves, and so does everything that the server

@@ -5,8 +5,9 @@
 //! analysis says; what the server sends is matched with what is in flight, guarded, and passed on
 //! as raw runs of frames.
 //!
-//! A map: [`server`](crate::server) accepts and limits, `login` signs in on both sides, `session` is
-//! the loop, `pump` its buffers, `ledger` what is in flight, `names` what names will stand for,
+//! A map: [`server`](crate::server) accepts and limits, `login` signs clients in, `upstream_login` signs
+//! in to the database, `warm` keeps connections to it ready, `session` is
+//! the loop, `pump` its buffers, `mailbox` what it is told from outside, `ledger` what is in flight, `names` what names will stand for,
 //! `client` and `replies` handle the messages of either side, `simple` and `extended` the two
 //! protocols, `plan` what statements rest on, `prepared` re-checks, `assemble` makes the text that
 //! is sent, `ahead` what goes before it, `refuse` makes statements fail, `guard` is the last layer, `cutoff` ends what a grant no
@@ -42,10 +43,12 @@ mod inspect;
 mod ledger;
 mod line;
 mod login;
+mod mailbox;
 mod names;
 mod notices;
 mod notify;
 mod plan;
+mod pool;
 mod prepared;
 pub mod probing;
 mod pump;
@@ -58,6 +61,8 @@ pub mod settings;
 mod simple;
 mod startup;
 mod state;
+mod upstream_login;
+mod warm;
 mod withhold;
 mod work;
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use pgwarrant_wire::backend::{DataRow, Diagnostic, tag};
+use pgwarrant_wire::backend::{self, DataRow, Diagnostic, tag};
 use pgwarrant_wire::frame;
 use pgwarrant_wire::frontend;
 use pgwarrant_wire::stream::Stream;
@@ -27,6 +27,16 @@ pub enum LineError {
 
 /// Runs one query in the simple protocol and collects its rows. `input` holds what was read ahead.
 pub async fn query(stream: &mut Stream, input: &mut BytesMut, text: &str) -> Result<Rows, LineError> {
+    query_reporting(stream, input, text, &mut |_, _| {}).await
+}
+
+/// The same; `report` is told the name and the value of each setting that the server reports.
+pub async fn query_reporting(
+    stream: &mut Stream,
+    input: &mut BytesMut,
+    text: &str,
+    report: &mut (impl FnMut(&str, &str) + Send),
+) -> Result<Rows, LineError> {
     let mut out = BytesMut::new();
     frontend::build::query(&mut out, text);
     stream.write_all(&out).await?;
@@ -53,6 +63,10 @@ pub async fn query(stream: &mut Stream, input: &mut BytesMut, text: &str) -> Res
                     sqlstate: error.sqlstate().to_owned(),
                     message: error.message().to_owned(),
                 });
+            }
+            tag::PARAMETER_STATUS => {
+                let (name, value) = backend::parameter_status(body).map_err(|_| LineError::Protocol)?;
+                report(name, value);
             }
             tag::READY_FOR_QUERY => {
                 input.advance(header.len);

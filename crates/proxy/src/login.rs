@@ -11,27 +11,29 @@ use pgwarrant_grants::Principal;
 use pgwarrant_wire::accept::{self, Accepted, Client};
 use pgwarrant_wire::auth::{self, Credentials as Wanted, Method, Mock, Verifier};
 use pgwarrant_wire::backend::{TransactionStatus, build};
-use pgwarrant_wire::error::{ClientError, Report, WireError};
-use pgwarrant_wire::stream::{Socket, Stream};
+use pgwarrant_wire::cancel::Registration;
+use pgwarrant_wire::error::{Report, WireError};
+use pgwarrant_wire::stream::Socket;
 use pgwarrant_wire::upstream;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::audit_trail::{self, Pending};
-use crate::cache::{Basis, Cache};
+use crate::cache::Cache;
 use crate::database::Database;
 use crate::error::{End, Error, Fatal};
 use crate::identity::Identity;
 use crate::ledger::Ledger;
-use crate::line;
+use crate::mailbox::{Message, Receiver, Sender};
 use crate::names::Names;
 use crate::pump::Side;
-use crate::registry::{Message, UserConnection};
+use crate::registry::{Connection, Place, UserConnection};
 use crate::server::Shared;
 use crate::session::{Front, Hold, Session};
 use crate::settings::{self, Settings};
 use crate::startup;
-use crate::state::{self, State};
+use crate::state::State;
+use crate::upstream_login::{self, Packet};
 
 /// How long the two sides may take to hear the end of a session.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -76,6 +78,24 @@ impl Credentials {
 
 /// One connection of a client, from its first byte to its last.
 pub async fn connection(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, peer: SocketAddr) {
+    // Boxed, each alone: an idle session holds nothing of what signing in and saying goodbye take.
+    let opened = Box::pin(open(shared, cache, socket, peer)).await;
+    if let Some(mut opened) = opened {
+        let end = opened.session.run().await;
+        Box::pin(opened.close(end)).await;
+    }
+}
+
+/// A session with its places in what all sessions share.
+struct Opened {
+    session: Box<Session>,
+    _counted: (Connection, UserConnection),
+    _registration: Registration<Sender>,
+    _place: Place,
+}
+
+/// None: there is no session, and whoever asked for one has been told why.
+async fn open(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, peer: SocketAddr) -> Option<Opened> {
     let deadline = Instant::now() + shared.settings.limits.startup;
     let counted = shared.registry.connect(shared.settings.limits.connections);
     let accepted = match accept::accept(socket, &shared.credentials.accept, deadline).await {
@@ -84,25 +104,25 @@ pub async fn connection(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, 
             if let Some(session) = shared.cancels.find(pid, &key) {
                 let (arrived, arrival) = oneshot::channel();
                 // Full: it is busy with other things and will be idle soon.
-                if session.try_send(Message::Cancel(arrived)).is_ok() {
+                if session.send(Message::Cancel(arrived)) {
                     let _ = tokio::time::timeout_at(deadline, arrival).await;
                 }
             }
             drop(connection);
-            return;
+            return None;
         }
         Err(error) => {
             tracing::debug!(%peer, %error, kind = error.kind(), "a connection ended before it was a session");
-            return;
+            return None;
         }
     };
     let mut client = *accepted;
-    let Some(_counted) = counted else {
+    let Some(counted) = counted else {
         accept::refuse(&mut client.stream, &full("too many connections in all")).await;
-        return;
+        return None;
     };
     match sign_in(&shared, &mut client, peer, deadline).await {
-        Ok(signed_in) => run(shared, cache, client, signed_in, deadline).await,
+        Ok(signed_in) => session(shared, cache, client, signed_in, counted, deadline).await,
         Err(refused) => {
             let (user, database) = (&client.startup.user, &client.startup.database);
             let mut record =
@@ -115,6 +135,7 @@ pub async fn connection(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, 
             if let Err(error) = shared.trail.append(record).await {
                 tracing::error!(%error, "a failed login could not be recorded");
             }
+            None
         }
     }
 }
@@ -125,10 +146,10 @@ struct SignedIn {
     database: Arc<Database>,
     login: settings::Login,
     passed: Vec<(String, String)>,
-    _counted: UserConnection,
-    place: crate::registry::Place,
-    sender: tokio::sync::mpsc::Sender<Message>,
-    messages: tokio::sync::mpsc::Receiver<Message>,
+    counted: UserConnection,
+    place: Place,
+    sender: Sender,
+    messages: Receiver,
 }
 
 async fn sign_in(
@@ -205,7 +226,7 @@ fn admit(
         certificate: method == Method::Certificate,
     };
     let (database, login) = (database.clone(), login.clone());
-    Ok(SignedIn { identity, database, login, passed, _counted: counted, place, sender, messages })
+    Ok(SignedIn { identity, database, login, passed, counted, place, sender, messages })
 }
 
 fn full(message: &'static str) -> Report {
@@ -221,20 +242,28 @@ fn report(fatal: &Fatal) -> Report {
     report
 }
 
-/// Connects upstream and runs the session.
-async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: SignedIn, deadline: Instant) {
-    let SignedIn { identity, database, login, passed, _counted, place, sender, messages } = signed_in;
+/// Connects upstream and begins the session.
+async fn session(
+    shared: Arc<Shared>,
+    cache: Arc<Cache>,
+    client: Client,
+    signed_in: SignedIn,
+    connection: Connection,
+    deadline: Instant,
+) -> Option<Opened> {
+    let SignedIn { identity, database, login, passed, counted, place, sender, messages } = signed_in;
     let identity = Arc::new(identity);
     let mut stream = client.stream;
-    let mut upstream = match connect(&shared, &database, &login, &passed, deadline).await {
-        Ok(upstream) => upstream,
+    let packet = Packet { login, passed };
+    let ready = match upstream_login::connect(&shared, &database, packet, deadline).await {
+        Ok(ready) => ready,
         Err(report) => {
             accept::refuse(&mut stream, &report).await;
             let mut record = audit_trail::record(&identity, Kind::LoginFailed, Decision::Failed);
             record.error =
                 Some(RecordedError { sqlstate: report.sqlstate.into(), message: report.message.into() });
             let _ = shared.trail.append(record).await;
-            return;
+            return None;
         }
     };
     let login_record = audit_trail::record(&identity, Kind::Login, Decision::Allowed);
@@ -242,45 +271,49 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
         let report =
             Report::fatal("58030", "the audit trail cannot be written").hint("Tell whoever runs the proxy.");
         accept::refuse(&mut stream, &report).await;
-        return;
+        return None;
     }
     let registration = match shared.cancels.register(client.startup.protocol, sender) {
         Ok(registration) => registration,
         Err(error) => {
             tracing::error!(%error, "a session could not be registered");
-            return;
+            return None;
         }
     };
     let mut side = Side::new(stream, BytesMut::new());
     let out = side.output.building();
-    for (name, value) in &upstream.parameters {
+    let introduction = ready.introduction;
+    for (name, value) in &introduction.parameters {
         build::parameter_status(out, name, value);
     }
-    for notice in &upstream.notices {
+    for notice in &introduction.notices {
         out.extend_from_slice(notice);
     }
     build::backend_key_data(out, registration.pid(), registration.key());
     build::ready_for_query(out, TransactionStatus::Idle);
     let catalogue = database.catalogue();
     // In this order: a grant that ends in between makes the version differ, and all is read again.
-    let grants_version = shared.live.version(&identity.principal);
+    let grants = shared.live.watch(&identity.principal);
+    let grants_version = grants.version();
     let access = shared.live.access(&identity.principal, &database.settings.name, &catalogue);
-    let state = State::new(std::mem::take(&mut upstream.state));
+    let state = State::new(ready.state);
     let ledger = Ledger::default();
-    let process = upstream.cancel.as_ref().map(upstream::CancelTarget::pid);
+    let process = introduction.cancel.as_ref().map(upstream::CancelTarget::pid);
     let sender = shared.senders.enter(identity.database.clone(), process);
-    let mut session = Session {
-        basis: Basis { catalogue, access, session: state.session.clone() },
+    let session = Box::new(Session {
+        basis: cache.basis(catalogue, access, state.session.clone(), &database.settings.name),
+        grants,
         grants_version,
+        now: std::time::Instant::now(),
         scope: ledger.upcoming(),
         trail: Pending::new(shared.trail.clone()),
         client: side,
-        upstream: Side::new(upstream.stream, upstream.input),
+        upstream: Side::new(ready.stream, ready.input),
         pid: registration.pid(),
-        upstream_cancel: upstream.cancel,
-        shared: shared.clone(),
+        upstream_cancel: introduction.cancel,
+        shared,
         database,
-        identity: identity.clone(),
+        identity,
         cache,
         ledger,
         statements: Names::default(),
@@ -300,119 +333,19 @@ async fn run(shared: Arc<Shared>, cache: Arc<Cache>, client: Client, signed_in: 
         sender,
         noticed: HashSet::new(),
         notices: std::collections::VecDeque::new(),
-    };
-    let end = session.run().await;
-    if let End::Io(error) = &end {
-        tracing::debug!(session = identity.session, %error, "a session's connection broke");
-    }
-    session.close(&end, GOODBYE).await;
-    session.record_end(&end);
-    session.trail.push(audit_trail::record(&identity, Kind::Logout, Decision::Allowed));
-    session.trail.finish().await;
-    drop(registration);
-    drop(place);
-}
-
-/// An upstream connection that is ready for a session.
-struct Ready {
-    stream: Stream,
-    /// What was read ahead.
-    input: BytesMut,
-    parameters: Vec<(String, String)>,
-    notices: Vec<bytes::Bytes>,
-    cancel: Option<upstream::CancelTarget>,
-    state: pgwarrant_sql::SessionState,
-}
-
-async fn connect(
-    shared: &Shared,
-    database: &Database,
-    login: &settings::Login,
-    passed: &[(String, String)],
-    deadline: Instant,
-) -> Result<Ready, Report> {
-    let settings = &database.settings;
-    let parameters = startup::parameters(passed, shared.settings.mask_key.expose());
-    let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let wanted = upstream::Login {
-        user: &login.role,
-        password: login.password.as_ref().map(settings::Secret::expose),
-        database: &settings.upstream_database,
-        parameters: &parameters,
-        minor: 0,
-    };
-    let attempt = tokio::time::timeout_at(deadline, upstream::connect(&settings.upstream, &wanted));
-    let mut upstream = attempt.await.map_err(|_| too_slow())?.map_err(|error| {
-        tracing::warn!(database = settings.name, %error, "the database server cannot be used");
-        error.report()
-    })?;
-    let pinned = |name, value| upstream.parameter(name) == Some(value);
-    if !pinned("client_encoding", "UTF8") || !pinned("standard_conforming_strings", "on") {
-        return Err(Report::fatal(
-            "58000",
-            "the database server did not take the settings that pgwarrant relies on",
-        ));
-    }
-    if let Some(problem) = unfit(&upstream) {
-        tracing::error!(database = settings.name, problem, "the database server cannot be used");
-        return Err(Report::fatal("0A000", problem).hint("Tell whoever runs pgwarrant."));
-    }
-    let probe = tokio::time::timeout_at(
-        deadline,
-        line::query(&mut upstream.stream, &mut upstream.input, state::PROBE),
-    );
-    let rows = probe.await.map_err(|_| too_slow())?;
-    let rows = rows.map_err(|error| {
-        tracing::warn!(database = settings.name, %error, "the state of a new session cannot be read");
-        Report::fatal("08006", "the database server does not answer as expected")
-    })?;
-    let facts = rows.into_iter().filter_map(|row| match row.as_slice() {
-        [Some(kind), Some(place), Some(text)] => Some((kind.clone(), place.parse().ok()?, text.clone())),
-        _ => None,
     });
-    let state = state::gathered(facts.collect());
-    Ok(Ready {
-        stream: upstream.stream,
-        input: upstream.input,
-        parameters: upstream.parameters,
-        notices: upstream.notices,
-        cancel: upstream.cancel,
-        state,
-    })
+    Some(Opened { session, _counted: (connection, counted), _registration: registration, _place: place })
 }
 
-/// Our lexer reads as PostgreSQL 15 and later do, and folds names as in a database in UTF-8.
-fn unfit(upstream: &upstream::Upstream) -> Option<&'static str> {
-    let version = upstream.parameter("server_version").unwrap_or_default();
-    let major = version
-        .split(|character: char| !character.is_ascii_digit())
-        .next()
-        .and_then(|text| text.parse().ok());
-    if major.is_none_or(|major: u32| major < 15) {
-        return Some("the database server is older than PostgreSQL 15");
+impl Opened {
+    async fn close(self, end: End) {
+        let Self { mut session, .. } = self;
+        if let End::Io(error) = &end {
+            tracing::debug!(session = session.identity.session, %error, "a session's connection broke");
+        }
+        session.close(&end, GOODBYE).await;
+        session.record_end(&end);
+        session.trail.push(audit_trail::record(&session.identity, Kind::Logout, Decision::Allowed));
+        session.trail.finish().await;
     }
-    let encoding = upstream.parameter("server_encoding").unwrap_or_default();
-    (encoding != "UTF8").then_some("the database is not in the encoding UTF8")
-}
-
-fn too_slow() -> Report {
-    Report::fatal("57014", "canceling authentication due to timeout")
-}
-
-/// A connection of the proxy's own, to read the schema.
-pub async fn own_connection(settings: &settings::Database) -> Result<(Stream, BytesMut), String> {
-    let login = &settings.catalogue;
-    let wanted = upstream::Login {
-        user: &login.role,
-        password: login.password.as_ref().map(settings::Secret::expose),
-        database: &settings.upstream_database,
-        parameters: &[
-            ("application_name", "pgwarrant catalogue"),
-            ("client_encoding", "UTF8"),
-            ("standard_conforming_strings", "on"),
-        ],
-        minor: 0,
-    };
-    let upstream = upstream::connect(&settings.upstream, &wanted).await.map_err(|error| error.to_string())?;
-    Ok((upstream.stream, upstream.input))
 }

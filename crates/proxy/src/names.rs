@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use crate::ledger::Sequence;
 
+/// Room for so many names is kept.
+const MANY: usize = 64;
+
 #[derive(Debug)]
 struct Version<T> {
     sequence: Sequence,
@@ -21,11 +24,13 @@ struct Version<T> {
 #[derive(Debug)]
 pub struct Names<T> {
     versions: HashMap<Box<str>, Vec<Version<T>>>,
+    /// Of the name that is empty, which most messages use.
+    unnamed: Vec<Version<T>>,
 }
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
-        Self { versions: HashMap::new() }
+        Self { versions: HashMap::new(), unnamed: Vec::new() }
     }
 }
 
@@ -42,7 +47,8 @@ impl<T> Names<T> {
     /// What `name` will stand for when a message of the scope that began at `scope` arrives.
     /// `decided` tells of a sequence whether its answer has been seen.
     pub fn meaning(&self, name: &str, scope: Sequence, decided: impl Fn(Sequence) -> bool) -> Meaning<T> {
-        let Some(newest) = self.versions.get(name).and_then(|versions| versions.last()) else {
+        let versions = if name.is_empty() { Some(&self.unnamed) } else { self.versions.get(name) };
+        let Some(newest) = versions.and_then(|versions| versions.last()) else {
             return Meaning::Unknown;
         };
         if newest.sequence < scope && !decided(newest.sequence) {
@@ -53,8 +59,11 @@ impl<T> Names<T> {
 
     /// A message of this sequence will make `name` stand for `value` (None: for nothing).
     pub fn change(&mut self, name: &str, sequence: Sequence, value: Option<Arc<T>>) {
-        match self.versions.get_mut(name) {
-            Some(versions) => versions.push(Version { sequence, value }),
+        match self.versions_mut(name) {
+            Some(versions) if !versions.is_empty() || value.is_some() => {
+                versions.push(Version { sequence, value });
+            }
+            Some(_) => {}
             None => {
                 if value.is_some() {
                     self.versions.insert(name.into(), vec![Version { sequence, value }]);
@@ -66,49 +75,85 @@ impl<T> Names<T> {
     /// A message of this sequence will make every name of which `which` is true stand for nothing.
     pub fn forget(&mut self, sequence: Sequence, which: impl Fn(&str) -> bool) -> Vec<Box<str>> {
         let mut changed = Vec::new();
-        for (name, versions) in &mut self.versions {
-            if versions.last().is_some_and(|newest| newest.value.is_some()) && which(name) {
+        let unnamed = std::iter::once((Box::default(), &mut self.unnamed));
+        let named = self.versions.iter_mut().map(|(name, versions)| (name.clone(), versions));
+        for (name, versions) in unnamed.chain(named) {
+            if versions.last().is_some_and(|newest| newest.value.is_some()) && which(&name) {
                 versions.push(Version { sequence, value: None });
-                changed.push(name.clone());
+                changed.push(name);
             }
         }
         changed
     }
 
+    /// The server has decided on the change.
+    pub fn decide(&mut self, name: &str, sequence: Sequence, accepted: bool) {
+        match accepted {
+            true => self.accepted(name, sequence),
+            false => self.undone(name, sequence),
+        }
+    }
+
     /// The server accepted the change.
     pub fn accepted(&mut self, name: &str, sequence: Sequence) {
-        let Some(versions) = self.versions.get_mut(name) else { return };
+        let Some(versions) = self.versions_mut(name) else { return };
         let Some(at) = versions.iter().position(|version| version.sequence == sequence) else { return };
         versions.drain(..at);
         if let [only] = versions.as_slice()
             && only.value.is_none()
         {
-            self.versions.remove(name);
+            self.remove(name);
         }
     }
 
     /// The server refused or skipped the change.
     pub fn undone(&mut self, name: &str, sequence: Sequence) {
-        let Some(versions) = self.versions.get_mut(name) else { return };
+        let Some(versions) = self.versions_mut(name) else { return };
         versions.retain(|version| version.sequence != sequence);
         if versions.iter().all(|version| version.value.is_none()) && versions.len() < 2 {
-            self.versions.remove(name);
+            self.remove(name);
         }
     }
 
     /// Drops at once, with no way back, what was decided by `sequence` at the latest and of which
     /// `which` is true: portals at the end of a transaction.
     pub fn expire(&mut self, sequence: Sequence, which: impl Fn(&T) -> bool) {
+        let stays = |version: &Version<T>| {
+            version.sequence > sequence || version.value.as_deref().is_some_and(|value| !which(value))
+        };
+        self.unnamed.retain(stays);
         self.versions.retain(|_, versions| {
-            versions.retain(|version| {
-                version.sequence > sequence || version.value.as_deref().is_some_and(|value| !which(value))
-            });
+            versions.retain(stays);
             !versions.is_empty()
         });
+        self.give_back();
     }
 
     pub fn len(&self) -> usize {
-        self.versions.len()
+        self.versions.len() + usize::from(!self.unnamed.is_empty())
+    }
+
+    /// None: the name stands for nothing. (For the unnamed one there may be an empty list.)
+    fn versions_mut(&mut self, name: &str) -> Option<&mut Vec<Version<T>>> {
+        if name.is_empty() { Some(&mut self.unnamed) } else { self.versions.get_mut(name) }
+    }
+
+    fn remove(&mut self, name: &str) {
+        if name.is_empty() {
+            // Its memory stays for the next one.
+            self.unnamed.clear();
+        } else {
+            self.versions.remove(name);
+            self.give_back();
+        }
+    }
+
+    /// The memory of many names that are gone.
+    fn give_back(&mut self) {
+        let (used, kept) = (self.versions.len(), self.versions.capacity());
+        if kept > MANY && used < kept / 8 {
+            self.versions.shrink_to(2 * used);
+        }
     }
 }
 
@@ -173,5 +218,22 @@ mod tests {
         assert_eq!(show(&names, "p", 9, 8), "unknown");
         assert_eq!(show(&names, "h", 9, 8), "hold");
         assert_eq!(show(&names, "q", 9, 8), "portal");
+    }
+
+    #[test]
+    fn many_names_that_are_gone_leave_little_behind() {
+        let mut names = Names::default();
+        for sequence in 0..1000_u64 {
+            names.change(&sequence.to_string(), sequence, Some(Arc::new("portal")));
+            names.accepted(&sequence.to_string(), sequence);
+        }
+        for sequence in 0..500_u64 {
+            names.change(&sequence.to_string(), 1000 + sequence, None);
+            names.accepted(&sequence.to_string(), 1000 + sequence);
+        }
+        assert_eq!(names.len(), 500);
+        names.expire(999, |_| true);
+        assert_eq!(names.len(), 0);
+        assert!(names.versions.capacity() <= MANY);
     }
 }

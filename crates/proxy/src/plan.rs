@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pgwarrant_sql::{Class, Effect, Reason, Refusal, Touched, Verdict};
+use pgwarrant_sql::{Class, Effect, Reason, Refusal, Statement, Touched, Verdict};
 
 use crate::ahead::Anew;
-use crate::cache::{Analysed, Basis};
-use crate::ledger::Sequence;
+use crate::assemble::Sent;
+use crate::cache::Analysed;
+use crate::ledger::{Entry, Sequence};
 use crate::names::Meaning;
 use crate::prepared::{self, Origin, Portal, Prepared, Validity};
 use crate::refuse;
 use crate::session::{Session, Step, Waited};
 use crate::withhold;
-use crate::work::{Change, Run, merged};
+use crate::work::{Change, Run, Work, merged};
 
 /// One statement, planned.
 pub struct Planned {
@@ -55,7 +56,7 @@ impl Planned {
     /// It runs that statement too.
     fn adds(&mut self, analysed: &Analysed, index: usize) {
         self.touched = merged(&self.touched, &analysed.touched(index));
-        self.writes |= withhold::writes(analysed, index);
+        self.writes |= analysed.writes(index);
         self.computes |= withhold::names_computing(analysed, index);
     }
 }
@@ -105,19 +106,23 @@ impl Session {
             self.refresh();
             return None;
         }
-        let catalogue = self.database.catalogue();
-        let version = self.shared.live.version(&self.identity.principal);
+        let version = self.grants.version();
         let session = self.state.session();
-        if catalogue.version != self.basis.catalogue.version
-            || version != self.grants_version
-            || !Arc::ptr_eq(&session, &self.basis.session)
+        if version != self.grants_version
+            || !Arc::ptr_eq(session, &self.basis.session)
+            || !self.database.is_catalogue(&self.basis.catalogue)
         {
-            let access =
-                self.shared.live.access(&self.identity.principal, &self.database.settings.name, &catalogue);
+            let (catalogue, database) = (self.database.catalogue(), &self.database.settings.name);
+            let access = self.shared.live.access(&self.identity.principal, database, &catalogue);
             self.grants_version = version;
-            self.basis = Basis { catalogue, access, session };
+            self.basis = self.cache.basis(catalogue, access, session.clone(), database);
         }
         Some(())
+    }
+
+    /// Is what a statement touches not known any more? (A look at the clock, so it comes last.)
+    pub fn is_too_old(&self, statement: &Statement) -> bool {
+        !statement.touched.relations.is_empty() && self.database.is_out_of_date()
     }
 
     /// A refusal because a function is not in the catalogue: it may be new. Once a message.
@@ -183,7 +188,7 @@ impl Session {
             charged: false,
             portal: None,
             also: Vec::new(),
-            writes: withhold::writes(analysed, index),
+            writes: analysed.writes(index),
             anew: None,
             computes: false,
         };
@@ -195,7 +200,7 @@ impl Session {
             planned.refusal = Some(unresolved());
             return Ok(planned);
         }
-        if self.database.is_out_of_date() && !statement.touched.relations.is_empty() {
+        if self.is_too_old(statement) {
             planned.refusal = Some(out_of_date());
             return Ok(planned);
         }
@@ -327,11 +332,14 @@ impl Session {
     }
 
     /// Notes the names that a statement is about to change; they are decided when it is over.
-    pub fn change_names(&mut self, run: &mut Run, assembled: &Arc<crate::assemble::Assembled>) {
+    pub fn change_names(&mut self, run: &mut Run, sent: &Sent) {
+        if run.effects().is_empty() {
+            return;
+        }
         let sequence = run.sequence;
         let (analysed, index) = (run.analysed.clone(), run.index);
         let made = |hold| Portal {
-            prepared: Arc::new(Prepared::new(Origin::Sql, analysed.clone(), index, assembled.clone())),
+            prepared: Arc::new(Prepared::new(Origin::Sql, analysed.clone(), index, sent.clone())),
             analysed: analysed.clone(),
             hold,
             charged: AtomicBool::new(false),
@@ -340,7 +348,7 @@ impl Session {
         for effect in run.effects().to_vec() {
             match effect {
                 Effect::Prepare { name, .. } => {
-                    let prepared = Prepared::new(Origin::Sql, analysed.clone(), index, assembled.clone());
+                    let prepared = Prepared::new(Origin::Sql, analysed.clone(), index, sent.clone());
                     self.change_statement(&name, sequence, Some(prepared), &mut run.changes);
                 }
                 Effect::Deallocate { name: Some(name) } => {
@@ -388,14 +396,39 @@ impl Session {
         changes.extend(names.into_iter().map(Change::Portal));
     }
 
+    /// The server has accepted, refused or skipped what an entry of the ledger stands for.
+    pub fn decide_entry(&mut self, entry: &Entry<Work>, accepted: bool) {
+        let sequence = entry.sequence;
+        let (statement, portal) = match &entry.payload {
+            Work::Parse { name, .. } | Work::Anew { name } => (Some(name), None),
+            Work::Bind { portal, run: None, .. } => (None, Some(portal)),
+            Work::Close { statement, portal } => (statement.as_ref(), portal.as_ref()),
+            Work::Execute(run) => return self.decide(&run.changes, run.sequence, accepted),
+            Work::Query(query) => {
+                return query.runs().for_each(|run| self.decide(&run.changes, run.sequence, accepted));
+            }
+            Work::Bind { .. }
+            | Work::Describe { .. }
+            | Work::Sync
+            | Work::Probe
+            | Work::Ahead
+            | Work::CopyShape { .. }
+            | Work::Nothing => return,
+        };
+        if let Some(name) = statement {
+            self.statements.decide(name, sequence, accepted);
+        }
+        if let Some(name) = portal {
+            self.portals.decide(name, sequence, accepted);
+        }
+    }
+
     /// The server has decided on the changes of a statement.
     pub fn decide(&mut self, changes: &[Change], sequence: Sequence, accepted: bool) {
         for change in changes {
-            match (change, accepted) {
-                (Change::Statement(name), true) => self.statements.accepted(name, sequence),
-                (Change::Statement(name), false) => self.statements.undone(name, sequence),
-                (Change::Portal(name), true) => self.portals.accepted(name, sequence),
-                (Change::Portal(name), false) => self.portals.undone(name, sequence),
+            match change {
+                Change::Statement(name) => self.statements.decide(name, sequence, accepted),
+                Change::Portal(name) => self.portals.decide(name, sequence, accepted),
             }
         }
     }

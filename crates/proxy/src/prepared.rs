@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pgwarrant_sql::{Class, Piece, Refusal, Touched, Verdict};
 
-use crate::assemble::Assembled;
+use crate::assemble::Sent;
 use crate::cache::Analysed;
 use crate::session::Session;
 
@@ -25,7 +25,7 @@ pub struct Prepared {
     /// Which statement of the analysed text; 0 for a Parse message.
     pub index: usize,
     /// What was sent for the message that made it.
-    pub assembled: Arc<Assembled>,
+    pub sent: Sent,
     /// The server has it. False: it was closed to be made anew, and that failed.
     pub present: bool,
     /// The latest analysis that came out as what was sent.
@@ -36,15 +36,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    pub fn new(origin: Origin, analysed: Analysed, index: usize, assembled: Arc<Assembled>) -> Self {
-        Self {
-            origin,
-            index,
-            assembled,
-            present: true,
-            current: Mutex::new(analysed),
-            guarded: AtomicU64::new(0),
-        }
+    pub fn new(origin: Origin, analysed: Analysed, index: usize, sent: Sent) -> Self {
+        Self { origin, index, sent, present: true, current: Mutex::new(analysed), guarded: AtomicU64::new(0) }
     }
 
     /// The same, but the server does not have it.
@@ -53,7 +46,7 @@ impl Prepared {
             Origin::Protocol { types } => Origin::Protocol { types: types.clone() },
             Origin::Sql => Origin::Sql,
         };
-        Self { present: false, ..Self::new(origin, self.analysed(), self.index, self.assembled.clone()) }
+        Self { present: false, ..Self::new(origin, self.analysed(), self.index, self.sent.clone()) }
     }
 
     pub fn analysed(&self) -> Analysed {

@@ -162,7 +162,7 @@ impl Probes {
         let text: &str = &analysed.text;
         let tokens: Vec<&Token> = match touched.probe_tokens.as_slice() {
             [] => analysed.statement_tokens(index).iter().collect(),
-            known => known.iter().filter_map(|index| analysed.tokens.get(*index)).collect(),
+            known => known.iter().filter_map(|index| analysed.tokens().get(*index)).collect(),
         };
         let literals = tokens.into_iter().filter(|token| is_literal(token.kind));
         // A text may hold a list (`'{a,b}'`, `string_to_array('a,b', ',')`).

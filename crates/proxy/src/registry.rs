@@ -5,28 +5,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
-use tokio::sync::{mpsc, oneshot};
 
-/// Messages that may wait for one session; past it, notices are lost, and nothing else can be: a
-/// session with so many waiting is about to look at its grants anyway.
-const WAITING: usize = 128;
-
-/// What a session is told.
-#[derive(Debug)]
-pub enum Message {
-    /// A whole NoticeResponse.
-    Notice(Vec<u8>),
-    /// Some grant has ended: look at those in use.
-    GrantEnded,
-    /// The client has sent a CancelRequest; to be dropped once nothing later can be hit by it.
-    Cancel(oneshot::Sender<()>),
-    Shutdown,
-}
+use crate::mailbox::{Message, Receiver, Sender, mailbox};
 
 #[derive(Debug)]
 struct Handle {
     user: Arc<str>,
-    sender: mpsc::Sender<Message>,
+    sender: Sender,
 }
 
 #[derive(Debug, Default)]
@@ -74,21 +59,17 @@ impl Registry {
         Some(UserConnection { registry: self.clone(), user: user.clone() })
     }
 
-    pub fn enter(
-        self: &Arc<Self>,
-        user: &Arc<str>,
-    ) -> (Place, mpsc::Sender<Message>, mpsc::Receiver<Message>) {
+    pub fn enter(self: &Arc<Self>, user: &Arc<str>) -> (Place, Sender, Receiver) {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mailbox();
         self.sessions.insert(number, Handle { user: user.clone(), sender: sender.clone() });
         (Place { registry: self.clone(), number }, sender, receiver)
     }
 
-    /// Tells every session.
-    pub fn tell_all(&self, message: impl Fn() -> Message) {
+    /// Wakes the sessions that may be using a grant, to look at it.
+    pub fn grant_ended(&self) {
         for session in &self.sessions {
-            // Full: see `WAITING`. Closed: the session is leaving.
-            let _ = session.sender.try_send(message());
+            session.sender.grant_ended();
         }
     }
 
@@ -96,16 +77,16 @@ impl Registry {
     pub fn tell_user(&self, user: &str, message: impl Fn() -> Message) {
         for session in &self.sessions {
             if &*session.user == user {
-                let _ = session.sender.try_send(message());
+                // False: it has been told enough, or is leaving.
+                let _ = session.sender.send(message());
             }
         }
     }
 
     /// Ends every session, as soon as each gets to it.
-    pub async fn shut_down(&self) {
-        let senders: Vec<_> = self.sessions.iter().map(|session| session.sender.clone()).collect();
-        for sender in senders {
-            let _ = sender.send(Message::Shutdown).await;
+    pub fn shut_down(&self) {
+        for session in &self.sessions {
+            let _ = session.sender.send(Message::Shutdown);
         }
     }
 
@@ -140,6 +121,8 @@ impl Drop for UserConnection {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[test]
@@ -162,7 +145,8 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let (_ada, _, mut to_ada) = registry.enter(&"ada".into());
         let (_ben, _, mut to_ben) = registry.enter(&"ben".into());
-        registry.tell_user("ada", || Message::GrantEnded);
-        assert!(to_ada.try_recv().is_ok() && to_ben.try_recv().is_err());
+        registry.tell_user("ada", || Message::Notice(Vec::new()));
+        let context = Context::from_waker(Waker::noop());
+        assert!(to_ada.poll(&context).is_ready() && to_ben.poll(&context).is_pending());
     }
 }

@@ -3,19 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::{Buf, BytesMut};
 use pgwarrant_catalog::{Catalogue, ColumnId};
 use pgwarrant_sql::{Class, Effect};
 use pgwarrant_wire::backend::{self, DataRow, Diagnostic, RowDescription, Severity};
 use pgwarrant_wire::frame::{self, Frame, HEADER};
 
 use crate::ahead::in_place;
-use crate::assemble::Assembled;
+use crate::assemble::{Assembled, Sent};
 use crate::cache::Analysed;
+use crate::database::Database;
 use crate::diagnostics::{self, Passing};
 use crate::error::{End, Fatal};
-use crate::extended::changes;
 use crate::guard;
-use crate::ledger::{Entry, Kind, Reply};
+use crate::ledger::{Desync, Entry, Kind, Reply};
 use crate::session::{Hold, Session, Streaming};
 use crate::withhold::Moment;
 use crate::work::{Run, Work};
@@ -25,38 +26,47 @@ const PIECES: usize = 64 * 1024;
 /// Most bytes of any other message from the server.
 const MESSAGE: usize = 256 << 20;
 
+/// What handling the server's messages has come to.
+pub enum Progress {
+    Handled,
+    /// More of the message at the front is needed.
+    Incomplete,
+}
+
 fn body(frame: &[u8]) -> &[u8] {
     frame.get(HEADER..).unwrap_or_default()
 }
 
 impl Session {
-    /// Handles the start of what the server has sent; returns how much of it is done with, 0 where
-    /// more is needed.
-    pub fn server_message(&mut self, input: &[u8]) -> Result<usize, End> {
+    /// Handles the start of what the server has sent, and takes it out of `input`.
+    pub fn server_message(&mut self, input: &mut BytesMut) -> Result<Progress, End> {
         if let Some(streaming) = &mut self.streaming {
-            let piece = input.get(..streaming.left).unwrap_or(input);
+            let count = streaming.left.min(input.len());
             if streaming.pass {
-                self.client.output.push_rest(piece);
+                self.client.output.push_rest(input, count);
+            } else {
+                input.advance(count);
             }
-            streaming.left -= piece.len();
+            streaming.left -= count;
             if streaming.left == 0 {
                 self.streaming = None;
             }
-            return Ok(piece.len());
+            return Ok(Progress::Handled);
         }
         let Ok(header) = frame::header(input, frame::MAX_BACKEND) else {
             return Err(self.protocol("the server sent a message of an impossible length"));
         };
-        let Some(Frame { tag, len: length }) = header else { return Ok(0) };
+        let Some(Frame { tag, len: length }) = header else { return Ok(Progress::Incomplete) };
         if matches!(tag, b'D' | b'd') {
             return self.server_rows(tag, length, input);
         }
         if length > MESSAGE {
             return Err(self.protocol("the server sent a message that is too large"));
         }
-        let Some(frame) = input.get(..length) else { return Ok(0) };
+        let Some(frame) = input.get(..length) else { return Ok(Progress::Incomplete) };
         self.server_frame(tag, frame)?;
-        Ok(length)
+        input.advance(length);
+        Ok(Progress::Handled)
     }
 
     fn protocol(&self, what: &'static str) -> End {
@@ -64,27 +74,31 @@ impl Session {
     }
 
     /// A run of row frames, or the beginning of a large one.
-    fn server_rows(&mut self, tag: u8, length: usize, input: &[u8]) -> Result<usize, End> {
+    fn server_rows(&mut self, tag: u8, length: usize, input: &mut BytesMut) -> Result<Progress, End> {
         let run = frame::run(input, tag, frame::MAX_BACKEND).unwrap_or_default();
         if run.frames > 0 {
-            let rows = input.get(..run.len).unwrap_or_default();
-            self.rows(tag, rows, run.frames, None)?;
-            return Ok(run.len);
+            self.rows(tag, input, run.len, run.frames)?;
+            return Ok(Progress::Handled);
         }
         if length <= PIECES {
-            return Ok(0);
+            return Ok(Progress::Incomplete);
         }
-        self.rows(tag, input, 1, Some(length - input.len()))?;
-        Ok(input.len())
+        let left = length - input.len();
+        let pass = self.rows(tag, input, input.len(), 1)?;
+        self.streaming = Some(Streaming { left, pass });
+        Ok(Progress::Handled)
     }
 
-    /// Passes row frames on, if they may. `missing`: the last frame goes on for so many bytes.
-    fn rows(&mut self, tag: u8, frames: &[u8], count: u64, missing: Option<usize>) -> Result<(), End> {
+    /// Passes the row frames in so many bytes at the front of `input` on, if they may pass. False:
+    /// they may not, and neither may what is yet to come of the last one.
+    fn rows(&mut self, tag: u8, input: &mut BytesMut, length: usize, count: u64) -> Result<bool, End> {
         self.ledger.reply(tag)?;
-        let Some(head) = self.ledger.head_mut() else { return Ok(()) };
+        let Some(head) = self.ledger.head_mut() else { return Err(Desync::Unexpected(tag).into()) };
         let swallow = head.swallow;
         if matches!(head.payload, Work::Probe) {
-            return self.probe_rows(frames);
+            self.probe_rows(input.get(..length).unwrap_or_default())?;
+            input.advance(length);
+            return Ok(false);
         }
         let Some(run) = current(&mut head.payload) else {
             return Err(Fatal::protocol("the server sent rows of nothing")
@@ -96,39 +110,41 @@ impl Session {
                 .incident("rows without a description")
                 .into());
         }
-        let mut pass = !swallow && run.cut.is_none();
-        if pass && !run.touched.grants.is_empty() {
-            pass = self.rows_under_grants(frames, count)?;
-        } else if pass {
-            run.rows += count;
-            run.bytes += frames.len() as u64;
-            self.client.output.push(frames);
+        if swallow || run.cut.is_some() {
+            input.advance(length);
+            return Ok(false);
         }
-        if let Some(left) = missing {
-            self.streaming = Some(Streaming { left, pass });
+        if !run.touched.grants.is_empty() {
+            return self.rows_under_grants(input, length, count);
         }
-        Ok(())
+        run.rows += count;
+        run.bytes += length as u64;
+        self.client.output.push_front_of(input, length);
+        Ok(true)
     }
 
     /// Rows that pass under grants: none after one of these has ended, and no more than their
     /// limits allow. False: not all of them passed, and none will from here on.
-    fn rows_under_grants(&mut self, frames: &[u8], count: u64) -> Result<bool, End> {
+    fn rows_under_grants(&mut self, input: &mut BytesMut, length: usize, count: u64) -> Result<bool, End> {
         let Some(run) = self.ledger.head_mut().and_then(|head| current(&mut head.payload)) else {
-            return Ok(false);
+            return Err(self.protocol("the server sent rows of nothing"));
         };
         let live = &self.shared.live;
         if !run.touched.grants.iter().all(|grant| live.is_live(*grant)) {
             self.cut_off_ended();
+            input.advance(length);
             return Ok(false);
         }
         let allowed = live.take_rows(&run.touched.grants, count).unwrap_or(0);
-        let passing = if allowed < count { first(frames, allowed) } else { frames };
+        let frames = input.get(..length).unwrap_or_default();
+        let passing = if allowed < count { first(frames, allowed).len() } else { length };
         run.rows += allowed;
-        run.bytes += passing.len() as u64;
-        self.client.output.push_rows(passing);
+        run.bytes += passing as u64;
+        self.client.output.push_rows(input, passing);
         if allowed == count {
             return Ok(true);
         }
+        input.advance(length - passing);
         // They were paid for: what follows is what is dropped.
         self.client.output.settle();
         let grant = run.touched.grants.first().copied().unwrap_or_default();
@@ -183,9 +199,8 @@ impl Session {
                 }
                 let mut notice =
                     Diagnostic::parse(body(frame)).map_err(|_| self.protocol("malformed NoticeResponse"))?;
-                let head = self.ledger.head_mut();
-                let assembled = head.as_ref().and_then(|head| assembled(&head.payload)).cloned();
                 let head = self.ledger.head();
+                let assembled = head.and_then(|head| sent(&head.payload)).map(Sent::assembled);
                 let deferred = head.is_some_and(|head| self.is_deferred(&head.payload));
                 let run = head.and_then(|head| running(&head.payload));
                 let withhold = self.withholds(Moment { run, deferred }, &notice);
@@ -250,12 +265,12 @@ impl Session {
         let Some(head) = self.ledger.head_mut() else { return Ok(()) };
         let swallow = head.swallow;
         let Work::Query(query) = &mut head.payload else { return Ok(()) };
-        let Some(run) = query.runs.pop_front() else {
+        let Some(run) = query.pop() else {
             // An empty query has no statements.
             self.client.output.push(frame);
             return Ok(());
         };
-        let more = !query.runs.is_empty();
+        let more = query.first.is_some();
         if run.cut.is_some() {
             self.completed_before_cut(&run, more)?;
             if let Some(Entry { payload: Work::Query(query), .. }) = self.ledger.head_mut() {
@@ -334,11 +349,7 @@ impl Session {
                 };
                 self.ready(frame, last)?;
             }
-            _ => {
-                for (change, sequence) in changes(&entry) {
-                    self.decide(&[change], sequence, true);
-                }
-            }
+            _ => self.decide_entry(&entry, true),
         }
         if !entry.swallow {
             self.client.output.push(frame);
@@ -365,10 +376,27 @@ impl Session {
             return Err(self.protocol("the server described the result of nothing"));
         };
         run.guarded = true;
-        let touched = run.touched.clone();
+        if has_passed(run, frame, &self.database) {
+            return Ok(());
+        }
+        let (analysed, index, touched) = (run.analysed.clone(), run.index, run.touched.clone());
         let catalogue = self.database.catalogue();
         let breaches = self.breaches(frame, &catalogue, &touched.plain)?;
-        if breaches.is_empty() { Ok(()) } else { Err(breached(&catalogue, &breaches)) }
+        if !breaches.is_empty() {
+            return Err(breached(&catalogue, &breaches));
+        }
+        if analysed.basis().catalogue.version == catalogue.version && analysed.is_own(index, &touched) {
+            analysed.set_passed(index, frame);
+        }
+        Ok(())
+    }
+
+    /// The statement of a Parse message that has failed, if it is an ordinary one.
+    fn ordinary_parse(&self, entry: &Entry<Work>) -> Option<Run> {
+        let Work::Parse { sent: Sent::Ordinary(analysed), run: None, .. } = &entry.payload else {
+            return None;
+        };
+        Some(Run::new(analysed, 0, analysed.touched(0), entry.sequence, self.now))
     }
 
     /// Protected columns of a RowDescription that were not meant to pass.
@@ -407,9 +435,7 @@ impl Session {
             self.refresh_due = true;
         }
         for entry in failed.iter().rev() {
-            for (change, sequence) in changes(entry) {
-                self.decide(&[change], sequence, false);
-            }
+            self.decide_entry(entry, false);
         }
         let first = failed.remove(0);
         if first.swallow && self.ledger.head().is_some_and(|head| head.swallow) {
@@ -425,10 +451,13 @@ impl Session {
             self.statements.change("", first.sequence, None);
             self.statements.accepted("", first.sequence);
         }
-        let assembled = assembled(&first.payload).cloned();
+        let assembled = sent(&first.payload).map(Sent::assembled);
+        let ordinary = self.ordinary_parse(&first);
         let run = match &first.payload {
-            Work::Parse { run, .. } | Work::Execute(run) | Work::Bind { run: Some(run), .. } => Some(&**run),
-            _ => None,
+            Work::Parse { run: Some(run), .. } | Work::Execute(run) | Work::Bind { run: Some(run), .. } => {
+                Some(&**run)
+            }
+            _ => ordinary.as_ref(),
         };
         self.fail(Moment { run, deferred }, assembled.as_deref(), error);
         self.client.output.settle();
@@ -440,15 +469,15 @@ impl Session {
         let head = self.ledger.head();
         let run = head.and_then(|head| running(&head.payload));
         let withhold = self.withholds(Moment { run, deferred: true }, &error);
-        let assembled = head.and_then(|head| assembled(&head.payload));
-        Passing { assembled: assembled.map(|assembled| &**assembled), withhold }.apply(&mut error);
+        let assembled = head.and_then(|head| sent(&head.payload)).map(Sent::assembled);
+        Passing { assembled: assembled.as_deref(), withhold }.apply(&mut error);
         error.write_error(self.client.output.building());
     }
 
     /// The transaction of a pipeline could not be committed.
     fn sync_failed(&mut self, error: Diagnostic<'_>) {
         let nothing = Analysed::of_nothing("", &self.basis);
-        let run = Run::new(&nothing, 0, Arc::default(), self.ledger.upcoming());
+        let run = Run::new(&nothing, 0, Arc::default(), self.ledger.upcoming(), self.now);
         self.fail(Moment { run: Some(&run), deferred: true }, None, error);
     }
 
@@ -457,12 +486,11 @@ impl Session {
         let swallow = head.swallow;
         let Work::Query(query) = &mut head.payload else { return };
         let already = std::mem::replace(&mut query.failed, true);
-        let mut runs = std::mem::take(&mut query.runs);
-        let assembled = query.assembled.clone();
-        for run in runs.iter().rev() {
+        let (run, rest) = (query.first.take(), std::mem::take(&mut query.rest));
+        let assembled = query.sent.as_ref().map(Sent::assembled);
+        for run in rest.iter().rev().chain(&run) {
             self.decide(&run.changes, run.sequence, false);
         }
-        let run = runs.pop_front();
         let error = self.error_ahead(error);
         // After a cut-off the client has been told already.
         if !swallow && !already {
@@ -506,6 +534,14 @@ impl Session {
     }
 }
 
+/// Did the wire guard let these very bytes pass for the same analysis, of a catalogue that is still
+/// the present one?
+fn has_passed(run: &Run, frame: &[u8], database: &Database) -> bool {
+    run.analysed.passed(run.index) == Some(frame)
+        && run.analysed.is_own(run.index, &run.touched)
+        && database.is_catalogue(&run.analysed.basis().catalogue)
+}
+
 fn is_fatal(frame: &[u8]) -> bool {
     Diagnostic::parse(body(frame))
         .is_ok_and(|error| matches!(error.severity(), Some(Severity::Fatal | Severity::Panic)))
@@ -543,19 +579,19 @@ pub fn current(work: &mut Work) -> Option<&mut Run> {
 /// The same, to look at.
 fn running(work: &Work) -> Option<&Run> {
     match work {
-        Work::Query(query) if !query.failed => query.runs.front(),
+        Work::Query(query) if !query.failed => query.first.as_ref(),
         Work::Execute(run) => Some(run),
         _ => None,
     }
 }
 
-fn assembled(work: &Work) -> Option<&Arc<Assembled>> {
+/// What the server was sent for it.
+fn sent(work: &Work) -> Option<&Sent> {
     match work {
-        Work::Query(query) => query.assembled.as_ref(),
-        Work::Parse { assembled, .. } => Some(assembled),
-        Work::Bind { assembled, .. } => assembled.as_ref(),
-        Work::Execute(run) => run.assembled.as_ref(),
-        Work::CopyShape { assembled, .. } => assembled.as_ref(),
+        Work::Query(query) => query.sent.as_ref(),
+        Work::Parse { sent, .. } => Some(sent),
+        Work::Bind { sent, .. } | Work::CopyShape { sent, .. } => sent.as_ref(),
+        Work::Execute(run) => run.sent.as_ref(),
         _ => None,
     }
 }
@@ -579,7 +615,7 @@ fn sqlstate_class(sqlstate: &str) -> &'static str {
 /// Is nothing lost when what this entry stands for is cancelled?
 pub fn is_idle_work(work: &Work) -> bool {
     match work {
-        Work::Query(query) => query.runs.iter().all(only_reads),
+        Work::Query(query) => query.runs().all(only_reads),
         Work::Execute(run) => only_reads(run),
         _ => true,
     }

@@ -15,17 +15,19 @@ use pgwarrant_catalog::FindingKind;
 use pgwarrant_grants::{Event, Live};
 use pgwarrant_wire::stream::Socket;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::cache::Cache;
 use crate::database::Database;
 use crate::error::Error;
 use crate::login;
+use crate::mailbox::{Message, Sender};
 use crate::notices;
 use crate::notify::Senders;
 use crate::probing::Probes;
-use crate::registry::{Message, Registry};
+use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::warm;
 
 /// Analysis recurses as deep as its limits on nesting allow; a thread's default stack is too small
 /// for that.
@@ -40,7 +42,7 @@ pub struct Shared {
     pub trail: Trail,
     pub databases: HashMap<String, Arc<Database>>,
     pub registry: Arc<Registry>,
-    pub cancels: pgwarrant_wire::cancel::Registry<mpsc::Sender<Message>>,
+    pub cancels: pgwarrant_wire::cancel::Registry<Sender>,
     pub credentials: login::Credentials,
     pub probes: Probes,
     pub senders: Arc<Senders>,
@@ -112,7 +114,10 @@ pub async fn serve(
         () = shutdown => {}
         () = events => {}
     }
-    shared.registry.shut_down().await;
+    shared.registry.shut_down();
+    for database in shared.databases.values() {
+        database.warm.close().await;
+    }
     stop.send_replace(true);
     let joined = tokio::task::spawn_blocking(move || {
         for thread in threads {
@@ -139,7 +144,7 @@ fn misfit(database: &Database) -> Option<Error> {
     })
 }
 
-/// The thread that reads the schemas.
+/// The thread that reads the schemas and keeps connections ready.
 struct Keeper {
     databases: HashMap<String, Arc<Database>>,
 }
@@ -149,7 +154,7 @@ impl Keeper {
     async fn start(settings: &Settings, mut stopping: watch::Receiver<bool>) -> Result<Self, Error> {
         let (ready, opened) = oneshot::channel();
         let (databases, labels) = (settings.databases.clone(), settings.labels.clone());
-        let trusted = settings.trusted_functions.clone();
+        let (trusted, key) = (settings.trusted_functions.clone(), settings.mask_key.clone());
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -167,8 +172,9 @@ impl Keeper {
                                 let _ = ready.send(Err(error));
                                 return;
                             }
-                            known.insert(database.settings.name.clone(), database);
                             tokio::spawn(loader.keep());
+                            tokio::spawn(warm::keep(database.clone(), key.clone()));
+                            known.insert(database.settings.name.clone(), database);
                         }
                         Err(error) => {
                             let _ = ready.send(Err(error));
@@ -254,13 +260,17 @@ async fn contained(shared: Arc<Shared>, cache: Arc<Cache>, stream: tokio::net::T
         })
         .await;
     if let Some(panic) = panicked {
-        let what = said(&*panic);
-        tracing::error!(%peer, what, "a session panicked");
-        let mut record = Record::new(Kind::Incident, Decision::Incident, pgwarrant_audit::record::now());
-        record.address = peer.to_string().into();
-        record.note = Some("a session panicked and was ended".to_owned());
-        let _ = trail.append(record).await;
+        tracing::error!(%peer, what = said(&*panic), "a session panicked");
+        // Boxed: its room would be kept by every session, for none of them to need it.
+        Box::pin(record_panic(trail, peer)).await;
     }
+}
+
+async fn record_panic(trail: Trail, peer: SocketAddr) {
+    let mut record = Record::new(Kind::Incident, Decision::Incident, pgwarrant_audit::record::now());
+    record.address = peer.to_string().into();
+    record.note = Some("a session panicked and was ended".to_owned());
+    let _ = trail.append(record).await;
 }
 
 fn said(panic: &(dyn Any + Send)) -> &str {
@@ -268,27 +278,38 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("")
 }
 
-/// Tells sessions what becomes of requests and grants, and writes it into the trail.
+/// Tells sessions what becomes of requests and grants, and writes it into the trail: each at its own
+/// pace, so that no session learns late of the end of a grant because the trail has no room.
 async fn follow_grants(shared: Arc<Shared>) {
-    let mut events = shared.live.subscribe();
+    let (told, recorded) = (shared.live.subscribe(), shared.live.subscribe());
+    tokio::join!(tell_sessions(&shared, told), record_grants(&shared, recorded));
+}
+
+async fn tell_sessions(shared: &Shared, mut events: broadcast::Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(Event::Ended { .. } | Event::CutOff { .. }) => shared.registry.grant_ended(),
+            Ok(Event::Decided { request }) => {
+                let notice = notices::decided(&request);
+                shared.registry.tell_user(&request.by, || Message::Notice(notice.clone()));
+            }
+            Ok(Event::Requested { .. } | Event::Started { .. }) => {}
+            Err(broadcast::error::RecvError::Lagged(_)) => shared.registry.grant_ended(),
+            Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
+        }
+    }
+}
+
+async fn record_grants(shared: &Shared, mut events: broadcast::Receiver<Event>) {
     loop {
         let event = match events.recv().await {
             Ok(event) => event,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "events of grants were missed");
-                shared.registry.tell_all(|| Message::GrantEnded);
+                tracing::error!(missed, "events of grants could not be recorded");
                 continue;
             }
             Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
         };
-        match &event {
-            Event::Ended { .. } | Event::CutOff { .. } => shared.registry.tell_all(|| Message::GrantEnded),
-            Event::Decided { request } => {
-                let notice = notices::decided(request);
-                shared.registry.tell_user(&request.by, || Message::Notice(notice.clone()));
-            }
-            Event::Requested { .. } | Event::Started { .. } => {}
-        }
         if let Some(record) = crate::audit_trail::of_event(&event)
             && let Err(error) = shared.trail.append(record).await
         {

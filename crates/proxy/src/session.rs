@@ -10,27 +10,32 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Buf;
+use pgwarrant_grants::Watch;
 use pgwarrant_sql::{Refusal, Touched};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::cache::{Analysed, Basis, Cache};
 use crate::database::Database;
 use crate::error::{End, Fatal};
 use crate::identity::Identity;
 use crate::ledger::{Ledger, Sequence};
+use crate::mailbox::{Message, Receiver};
 use crate::names::Names;
 use crate::prepared::{Portal, Prepared};
 use crate::pump::{HIGH_WATER, Side};
-use crate::registry::Message;
+use crate::replies::Progress;
 use crate::server::Shared;
 use crate::state::State;
 use crate::work::Work;
 
 /// How long a server that was asked to cancel may take to go, before it is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// So many times a session that need not wait handles what it has read, a buffer each time; then
+/// the others of its thread have their turn, the one that revokes a grant among them.
+const TURN: u32 = 4;
 
 /// Something that is awaited outside of the two sockets.
 pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -94,6 +99,8 @@ pub struct Session {
     pub client: Side,
     pub upstream: Side,
     pub ledger: Ledger<Work>,
+    /// When the input at hand was read; when statements begin and end is told by it.
+    pub now: Instant,
     /// Where the scope of the next message began: see [`crate::names`].
     pub scope: Sequence,
     pub statements: Names<Prepared>,
@@ -101,7 +108,9 @@ pub struct Session {
     pub state: State,
     /// The basis of the last analysis.
     pub basis: Basis,
-    /// The version of the user's grants that it was made of.
+    /// The user's grants, followed.
+    pub grants: Watch,
+    /// The version of them that the basis was made of.
     pub grants_version: u64,
     pub hold: Hold,
     pub front: Front,
@@ -123,7 +132,7 @@ pub struct Session {
     pub pid: u32,
     /// What a CancelRequest for the upstream connection takes.
     pub upstream_cancel: Option<pgwarrant_wire::upstream::CancelTarget>,
-    pub messages: mpsc::Receiver<Message>,
+    pub messages: Receiver,
     /// What others are told of its notifications.
     pub sender: Option<crate::notify::Entered>,
     /// Statement shapes whose masked columns were named in a notice.
@@ -136,24 +145,36 @@ pub struct Session {
 impl Session {
     /// Runs until the session is over; says why.
     pub async fn run(&mut self) -> End {
+        let mut rounds = 0;
         loop {
             if let Err(end) = self.work() {
                 return end;
             }
-            if let Err(end) = poll_fn(|context| self.poll(context)).await {
+            let moved = poll_fn(|context| {
+                let moved = self.poll(context);
+                rounds = if moved.is_ready() { rounds + 1 } else { 0 };
+                moved
+            });
+            if let Err(end) = moved.await {
                 return end;
+            }
+            if rounds == TURN {
+                rounds = 0;
+                tokio::task::yield_now().await;
             }
         }
     }
 
     /// Handles all input that can be handled.
     fn work(&mut self) -> Result<(), End> {
+        self.now = Instant::now();
         self.server_input()?;
         self.client_input()?;
         self.deliver_notices();
         if self.ledger.is_empty() {
             self.grants_in_flight = false;
         }
+        self.messages.watch_grants(self.grants_in_flight);
         // What the client sent before it closed its half is still done, as the server would.
         if self.client.ended && !self.is_held() && !self.upstream.output.is_full() {
             return Err(End::Client);
@@ -185,9 +206,9 @@ impl Session {
             if input.is_empty() || self.client.output.is_full() {
                 break Ok(());
             }
-            match self.server_message(&input) {
-                Ok(0) => break Ok(()),
-                Ok(count) => input.advance(count),
+            match self.server_message(&mut input) {
+                Ok(Progress::Handled) => {}
+                Ok(Progress::Incomplete) => break Ok(()),
                 Err(end) => break Err(end),
             }
         };
@@ -229,11 +250,8 @@ impl Session {
     /// Moves whatever can be moved. Ready: there is something to handle.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         let mut moved = false;
-        while let Poll::Ready(message) = self.messages.poll_recv(context) {
-            match message {
-                Some(message) => self.message(message)?,
-                None => return Poll::Ready(Err(shutdown().into())),
-            }
+        while let Poll::Ready(message) = self.messages.poll(context) {
+            self.message(message)?;
             moved = true;
         }
         // Before the client is answered: so whoever has an answer finds its record handed over.
@@ -314,8 +332,6 @@ impl Session {
                 }
                 self.deliver_notices();
             }
-            // The grants of what is in flight are looked at in any case.
-            Message::GrantEnded => {}
             Message::Cancel(arrived) => self.cancel_for_client(arrived),
             Message::Shutdown => return Err(shutdown().into()),
         }

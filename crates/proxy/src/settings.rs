@@ -49,6 +49,23 @@ pub struct Database {
     pub catalogue: Login,
     /// How often it looks for changes of the schema made behind the proxy's back.
     pub poll: Duration,
+    pub warm: Warm,
+}
+
+/// Connections that are kept ready for logins.
+#[derive(Clone, Copy, Debug)]
+pub struct Warm {
+    /// At most so many at a time; 0: none.
+    pub spares: usize,
+    /// None is older when it is handed over: what decides a login in the server (passwords,
+    /// `pg_hba.conf`, ALTER ROLE … SET) takes effect after this time at the latest.
+    pub age: Duration,
+}
+
+impl Default for Warm {
+    fn default() -> Self {
+        Self { spares: 4, age: Duration::from_secs(60) }
+    }
 }
 
 /// A role of PostgreSQL, and whose sessions sign in as it.
@@ -59,7 +76,7 @@ pub struct Role {
     pub groups: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub role: String,
     pub password: Option<Secret>,

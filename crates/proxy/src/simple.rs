@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use pgwarrant_sql::{ConsoleCall, Reason, Refusal, Verdict};
 use pgwarrant_wire::frontend;
 
-use crate::assemble::{Assembled, Refused, assemble};
+use crate::ahead::Ahead;
+use crate::assemble::{Assembled, Refused, Sent, assemble};
 use crate::cache::Analysed;
-use crate::error::End;
+use crate::error::{End, Fatal};
 use crate::ledger::Kind;
 use crate::plan::Planned;
 use crate::refuse::{self, Nonce};
@@ -16,8 +18,9 @@ use crate::session::{Session, Step};
 use crate::work::{Query, Run, Work};
 
 impl Session {
-    /// A Query message of the client; `length` is what it takes in the input.
-    pub fn query(&mut self, text: &str, length: usize) -> Result<Step, End> {
+    /// A Query message of the client, and the frame that it came in.
+    pub fn query(&mut self, text: &str, frame: &[u8]) -> Result<Step, End> {
+        let length = frame.len();
         if self.refresh_basis().is_none() {
             return Ok(Step::Held);
         }
@@ -25,6 +28,9 @@ impl Session {
             Ok(analysed) => analysed,
             Err(refusal) => return self.refuse_query(text, refusal, length),
         };
+        if analysed.ordinary().is_some_and(|statement| !self.is_too_old(statement)) {
+            return self.query_ordinary(analysed, length);
+        }
         if let Some(refusal) = syntax_error(&analysed) {
             return self.refuse_query(text, refusal, length);
         }
@@ -54,6 +60,37 @@ impl Session {
         let assembled = assemble(&analysed, refusals, &mut |call| self.fill(call, &mut answers));
         self.send_query(&analysed, planned, assembled)?;
         Ok(Step::Consumed(length))
+    }
+
+    fn query_ordinary(&mut self, analysed: Analysed, length: usize) -> Result<Step, End> {
+        self.send_ordinary(&analysed, frontend::build::query)?;
+        let sequence = self.ledger.upcoming();
+        let first = Run::new(&analysed, 0, analysed.touched(0), sequence, self.now);
+        let sent = Some(Sent::Ordinary(analysed));
+        let query = Query { sent, first: Some(first), rest: VecDeque::new(), last: sequence, failed: false };
+        self.ledger.sent(Kind::Query, false, Work::Query(Box::new(query)))?;
+        self.scope = self.ledger.upcoming();
+        self.unflushed = false;
+        Ok(Step::Consumed(length))
+    }
+
+    /// Builds the message of an ordinary statement from what it is sent as.
+    pub fn send_ordinary(
+        &mut self,
+        analysed: &Analysed,
+        build: impl FnOnce(&mut BytesMut, &str),
+    ) -> Result<(), End> {
+        self.ahead = Ahead::default();
+        let out = self.upstream.output.building();
+        match analysed.ordinary().map(|statement| (statement, &statement.verdict)) {
+            Some((statement, Verdict::Spliced(splices))) => {
+                let built = self.cache.splice(analysed, statement, splices, |text| build(out, text));
+                built
+                    .map_err(|refusal| Fatal::new("XX000", refusal.message).incident("splices do not fit"))?;
+            }
+            _ => build(out, &analysed.text),
+        }
+        Ok(())
     }
 
     /// What each statement is refused for, once its audit record and its limits are known too.
@@ -101,10 +138,11 @@ impl Session {
         let first = self.ledger.upcoming();
         let refused: Vec<Option<Refused>> = assembled.refused.clone();
         frontend::build::query(self.upstream.output.building(), &assembled.text);
-        let assembled = Arc::new(assembled);
+        let sent = Sent::As(Arc::new(assembled));
         let mut runs = VecDeque::with_capacity(planned.len());
         for (index, (planned, refused)) in planned.into_iter().zip(refused).enumerate() {
-            let mut run = Run::new(analysed, index, planned.touched.clone(), first + index as u64);
+            let sequence = first + index as u64;
+            let mut run = Run::new(analysed, index, planned.touched.clone(), sequence, self.now);
             run.intent = self.front.intents.get(&index).and_then(|(_, number)| number.clone().ok());
             run.writes |= planned.writes;
             run.computes = planned.computes;
@@ -117,14 +155,15 @@ impl Session {
             if refused.is_none() {
                 self.state.sending(run.class(), run.effects(), run.sequence);
                 self.state.sending(run.class(), &planned.also, run.sequence);
-                self.change_names(&mut run, &assembled);
+                self.change_names(&mut run, &sent);
             }
             run.refused = refused;
             runs.push_back(run);
         }
         let count = runs.len() as u64;
         let last = first + count.saturating_sub(1);
-        let query = Query { assembled: Some(assembled), runs, last, failed: false };
+        let (first, sent) = (runs.pop_front(), Some(sent));
+        let query = Query { sent, first, rest: runs, last, failed: false };
         self.ledger.sent(Kind::Query, false, Work::Query(Box::new(query)))?;
         self.ledger.widen(count.saturating_sub(1));
         self.scope = self.ledger.upcoming();
@@ -136,11 +175,11 @@ impl Session {
     pub fn refuse_query(&mut self, text: &str, refusal: Refusal, length: usize) -> Result<Step, End> {
         let refused = Refused { nonce: Nonce::new(), refusal };
         frontend::build::query(self.upstream.output.building(), &refused.text());
-        let mut run =
-            Run::new(&Analysed::of_nothing(text, &self.basis), 0, Arc::default(), self.ledger.upcoming());
+        let nothing = Analysed::of_nothing(text, &self.basis);
+        let mut run = Run::new(&nothing, 0, Arc::default(), self.ledger.upcoming(), self.now);
         run.refused = Some(refused);
         let last = run.sequence;
-        let query = Query { assembled: None, runs: VecDeque::from([run]), last, failed: false };
+        let query = Query { sent: None, first: Some(run), rest: VecDeque::new(), last, failed: false };
         self.ledger.sent(Kind::Query, false, Work::Query(Box::new(query)))?;
         self.scope = self.ledger.upcoming();
         self.unflushed = false;

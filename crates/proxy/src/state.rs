@@ -16,12 +16,14 @@ use crate::ledger::Sequence;
 pub const PROBE_NAME: &str = "pgwarrant_probe";
 
 /// One row for each fact: its kind, its place, its text. Nothing in it can be shadowed by the
-/// user's search_path.
+/// user's search_path. (No relation's namespace is 0; that is said so that a session without
+/// temporary relations does not scan pg_class for them.)
 pub const PROBE: &str = "SELECT 'p'::pg_catalog.text, u.o, u.n::pg_catalog.text \
      FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS u(n, o) \
      UNION ALL SELECT 'r'::pg_catalog.text, 0::pg_catalog.int8, CURRENT_USER::pg_catalog.text \
      UNION ALL SELECT 't'::pg_catalog.text, 0::pg_catalog.int8, c.relname::pg_catalog.text \
-     FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()";
+     FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
+     AND pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid";
 
 /// What is known of the server's session.
 #[derive(Debug)]
@@ -80,12 +82,12 @@ impl State {
     }
 
     /// The state as an analysis may rely on it now.
-    pub fn session(&mut self) -> Arc<SessionState> {
+    pub fn session(&mut self) -> &Arc<SessionState> {
         let (settled, pristine) = (self.changed.is_none(), self.pristine);
         if (self.session.settled, self.session.pristine) != (settled, pristine) {
             self.session = Arc::new(SessionState { settled, pristine, ..SessionState::clone(&self.session) });
         }
-        self.session.clone()
+        &self.session
     }
 
     /// A statement of this sequence is about to write what the user may not see: until its

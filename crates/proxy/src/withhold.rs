@@ -7,7 +7,7 @@
 //! is applied.
 
 use pgwarrant_catalog::{Catalogue, ColumnId, Relation, RelationKind};
-use pgwarrant_sql::{Access, Class, Rows, Touched};
+use pgwarrant_sql::{Access, Class, Rows, Token, Touched};
 use pgwarrant_wire::backend::{Diagnostic, field};
 
 use crate::cache::Analysed;
@@ -54,8 +54,8 @@ impl Session {
         match work {
             Work::Sync => true,
             Work::Execute(run) => ends_or_checks(run),
-            Work::Query(query) => match query.runs.front() {
-                Some(run) => ends_or_checks(run) || query.runs.len() == 1 && self.state.status == b'I',
+            Work::Query(query) => match &query.first {
+                Some(run) => ends_or_checks(run) || query.rest.is_empty() && self.state.status == b'I',
                 None => true,
             },
             _ => false,
@@ -108,7 +108,9 @@ fn computes(relation: &Relation) -> bool {
     matches!(relation.kind, RelationKind::View | RelationKind::ForeignTable)
 }
 
-fn touches_unseen(
+/// Is there something protected among it, in a relation of which `which` is true, that the grants do
+/// not show?
+pub fn touches_unseen(
     touched: &Touched,
     catalogue: &Catalogue,
     access: &Access,
@@ -153,12 +155,9 @@ fn is_seen(relation: &Relation, access: &Access) -> bool {
 }
 
 /// Could the statement write anything? Told by its words: also WITH and EXPLAIN can.
-pub fn writes(analysed: &Analysed, index: usize) -> bool {
-    let Some(statement) = analysed.statements().get(index) else { return false };
-    match statement.class {
+pub fn writes(class: Class, text: &str, tokens: &[Token]) -> bool {
+    match class {
         Class::Select | Class::Explain | Class::DeclareCursor | Class::CopyTo | Class::Prepare => {
-            let text: &str = &analysed.text;
-            let tokens = analysed.statement_tokens(index);
             let is = |at: usize, word| tokens.get(at).is_some_and(|token| token.is_keyword(text, word));
             (0..tokens.len()).any(|at| {
                 let locks = at > 0 && (is(at - 1, "for") || is(at - 1, "key"));

@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use pgwarrant_sql::{Class, Effect, GrantId, Statement, Touched};
 
-use crate::assemble::{Assembled, Refused};
+use crate::assemble::{Refused, Sent};
 use crate::cache::Analysed;
 use crate::ledger::Sequence;
 use crate::prepared::Prepared;
-use crate::withhold;
 
 /// The payload of a ledger entry.
 #[derive(Debug)]
@@ -20,14 +19,14 @@ pub enum Work {
     Parse {
         name: Box<str>,
         /// For the error's position.
-        assembled: Arc<Assembled>,
-        /// For the record, if it fails.
-        run: Box<Run>,
+        sent: Sent,
+        /// For the record, if it fails; None: it is an ordinary statement.
+        run: Option<Box<Run>>,
     },
     Bind {
         portal: Box<str>,
         /// For the error's position.
-        assembled: Option<Arc<Assembled>>,
+        sent: Option<Sent>,
         /// It was refused.
         run: Option<Box<Run>>,
     },
@@ -56,7 +55,7 @@ pub enum Work {
         /// Where it stands in what is sent, in characters; None: it is of our making.
         shift: Option<usize>,
         /// What that is, within a pipeline.
-        assembled: Option<Arc<Assembled>>,
+        sent: Option<Sent>,
     },
     /// Nothing to remember.
     Nothing,
@@ -65,9 +64,12 @@ pub enum Work {
 /// A Query message of the client.
 #[derive(Debug)]
 pub struct Query {
-    pub assembled: Option<Arc<Assembled>>,
-    /// Its statements that are not over yet.
-    pub runs: VecDeque<Run>,
+    /// None: it was refused as a whole.
+    pub sent: Option<Sent>,
+    /// The first of its statements that are not over yet.
+    pub first: Option<Run>,
+    /// Those after it.
+    pub rest: VecDeque<Run>,
     /// The sequence of its last statement.
     pub last: Sequence,
     /// An error was seen: only ReadyForQuery is to come.
@@ -76,7 +78,21 @@ pub struct Query {
 
 impl Query {
     pub fn current(&mut self) -> Option<&mut Run> {
-        if self.failed { None } else { self.runs.front_mut() }
+        if self.failed { None } else { self.first.as_mut() }
+    }
+
+    /// Its statements that are not over yet.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
+        self.first.iter_mut().chain(&mut self.rest)
+    }
+
+    /// Takes out the first, which is over.
+    pub fn pop(&mut self) -> Option<Run> {
+        std::mem::replace(&mut self.first, self.rest.pop_front())
     }
 }
 
@@ -115,7 +131,7 @@ pub struct Run {
     /// A grant that it uses has ended: not one more row.
     pub cut: Option<Cut>,
     /// What its statement was sent as, where that was not in the same message.
-    pub assembled: Option<Arc<Assembled>>,
+    pub sent: Option<Sent>,
 }
 
 /// Why a statement is cut off.
@@ -127,7 +143,13 @@ pub struct Cut {
 }
 
 impl Run {
-    pub fn new(analysed: &Analysed, index: usize, touched: Arc<Touched>, sequence: Sequence) -> Self {
+    pub fn new(
+        analysed: &Analysed,
+        index: usize,
+        touched: Arc<Touched>,
+        sequence: Sequence,
+        started: Instant,
+    ) -> Self {
         Self {
             analysed: analysed.clone(),
             index,
@@ -136,15 +158,15 @@ impl Run {
             intent: None,
             sequence,
             changes: Vec::new(),
-            started: Instant::now(),
+            started,
             rows: 0,
             bytes: 0,
             guarded: false,
             described: false,
             computes: false,
-            writes: withhold::writes(analysed, index),
+            writes: analysed.writes(index),
             cut: None,
-            assembled: None,
+            sent: None,
         }
     }
 

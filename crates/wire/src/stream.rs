@@ -12,6 +12,10 @@ use tokio_rustls::{client, server};
 
 use crate::certificate;
 
+mod park;
+
+pub use park::Parked;
+
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {

@@ -153,10 +153,15 @@ fn verify_tells_intact_from_broken_from_could_not_run() {
     {
         let database = open_database(directory.path()).expect("a store");
         let tree = database.open_tree("audit").expect("the tree");
-        let (key, block) = tree.iter().nth(3).expect("a block").expect("readable");
-        let mut block = block.to_vec();
-        block[100] ^= 1;
-        tree.insert(key, block).expect("tampered");
+        let (key, page) = tree.iter().next().expect("a page").expect("readable");
+        let mut page = page.to_vec();
+        let mut fourth = 0;
+        for _ in 0..3 {
+            let body = u32::from_be_bytes(page[fourth + 66..fourth + 70].try_into().expect("a length"));
+            fourth += 70 + body as usize + 32;
+        }
+        page[fourth + 100] ^= 1;
+        tree.insert(key, page).expect("tampered");
         database.flush().expect("flushed");
     }
     let ran = run(directory.path(), "verify");

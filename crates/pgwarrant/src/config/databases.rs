@@ -42,8 +42,11 @@ fn database(
     let tls = tls(reader, &mut table, upstream.as_ref());
     let roles = roles(reader, &mut table, users, groups);
     let catalogue = catalogue(reader, &mut table, &roles);
+    let warm = table.integer(reader, "warm", 0..=64, 4);
+    let warm_age = table.duration(reader, "warm_age", "100 ms"..="1 h", "1 min").value;
     table.finish(reader);
-    Some(Database { name: name?, upstream: upstream?, tls, roles, catalogue: catalogue?, line })
+    let (name, upstream, catalogue) = (name?, upstream?, catalogue?);
+    Some(Database { name, upstream, tls, roles, catalogue, warm, warm_age, line })
 }
 
 fn tls(reader: &mut Reader<'_>, table: &mut Table<'_>, upstream: Option<&Upstream>) -> UpstreamTls {

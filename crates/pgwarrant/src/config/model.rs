@@ -66,6 +66,10 @@ pub struct Database {
     /// Whom sessions sign in as. At least one, and at most one of them for everybody.
     pub roles: Vec<Role>,
     pub catalogue: Catalogue,
+    /// Connections that are kept ready for logins.
+    pub warm: usize,
+    /// After this time one that nobody took is closed, and another opened.
+    pub warm_age: Duration,
     pub line: usize,
 }
 

@@ -213,7 +213,7 @@ fn masking(reader: &mut Reader<'_>, root: &mut Table<'_>, store: Option<&Store>)
 
 fn audit(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Audit {
     let mut table = section(reader, root, "audit", "[audit]");
-    let seal_after = table.duration(reader, "seal_after", "1 ms"..="10 s", "10 ms").value;
+    let seal_after = table.duration(reader, "seal_after", "1 ms"..="10 s", "100 ms").value;
     let sync_after = table.duration(reader, "sync_after", "1 ms"..="1 min", "1 s").value;
     let queue = table.size(reader, "queue", "64 KiB"..="1 GiB", "8 MiB");
     table.finish(reader);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use pgwarrant_grants::{Live, Principal};
 use pgwarrant_masking::Method;
-use pgwarrant_proxy::settings::{Database, Limits, Login, Role, Secret, Settings, User};
+use pgwarrant_proxy::settings::{Database, Limits, Login, Role, Secret, Settings, User, Warm};
 use pgwarrant_wire::accept::Plaintext;
 use pgwarrant_wire::backend::{Diagnostic, field};
 use pgwarrant_wire::frontend::{Name, build};
@@ -82,6 +82,7 @@ impl Fixture {
                 roles: vec![Role { login: login.clone(), users: Vec::new(), groups: Vec::new() }],
                 catalogue: login,
                 poll: Duration::from_secs(1),
+                warm: Warm::default(),
             }],
             users: vec![user("ada", "engineers"), user("petra", "privacy")],
             groups,

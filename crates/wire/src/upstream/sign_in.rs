@@ -163,6 +163,8 @@ impl KeyCache {
             .await
             .map_err(|_| ConnectError::SignIn("its challenge could not be answered"))?;
         let mut cached = lock();
+        // Others may have been as quick.
+        cached.retain(|(found, _)| *found != id);
         cached.push_back((id, keys.clone()));
         if cached.len() > MAX_CACHED {
             cached.pop_front();
@@ -183,5 +185,44 @@ fn identity(password: &str, salt: &[u8], iterations: u32) -> [u8; 32] {
 impl fmt::Debug for KeyCache {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("KeyCache(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keys_are_derived_once_for_a_password_salt_and_count_and_so_many_are_kept() {
+        let cache = KeyCache::default();
+        let kept = || cache.0.lock().unwrap().len();
+        let one = || cache.get("pw", b"salt", 1);
+        let (first, _, _) = tokio::join!(one(), one(), one());
+        first.unwrap();
+        one().await.unwrap();
+        assert_eq!(kept(), 1);
+        for (password, salt, iterations) in [("pw", b"salt", 2), ("pw", b"SALT", 1), ("PW", b"salt", 1)] {
+            cache.get(password, salt, iterations).await.unwrap();
+        }
+        assert_eq!(kept(), 4);
+        for number in 0..2 * MAX_CACHED {
+            cache.get("pw", &number.to_be_bytes(), 1).await.unwrap();
+        }
+        assert_eq!(kept(), MAX_CACHED);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_not_derived_again() {
+        let cache = KeyCache::default();
+        let planted = Keys::derive("another", b"salt", 1);
+        cache.0.lock().unwrap().push_back((identity("pw", b"salt", 4096), planted.clone()));
+        let (given, made_up) =
+            (cache.get("pw", b"salt", 4096).await.unwrap(), Keys::derive("pw", b"salt", 4096));
+        assert!(verifier(&given) == verifier(&planted));
+        assert!(verifier(&given) != verifier(&made_up));
+    }
+
+    fn verifier(keys: &Keys) -> scram::Verifier {
+        scram::Verifier::of(keys, b"salt".to_vec(), 4096)
     }
 }

@@ -21,6 +21,8 @@ fn the_defaults_that_the_repositorys_file_shows_are_the_defaults() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proxy.toml");
     let text = std::fs::read_to_string(&path).expect("proxy.toml");
     let defaults = [
+        "warm",
+        "warm_age",
         "max_pending_per_user",
         "seal_after",
         "sync_after",
@@ -44,7 +46,10 @@ fn the_defaults_that_the_repositorys_file_shows_are_the_defaults() {
         })
         .collect();
     assert_eq!(shown, defaults.len());
-    let as_text = |config: Config| format!("{:?} {:?} {:?}", config.grants, config.audit, config.limits);
+    let as_text = |config: Config| {
+        let warm = config.databases.iter().map(|database| (database.warm, database.warm_age));
+        format!("{:?} {:?} {:?} {:?}", warm.collect::<Vec<_>>(), config.grants, config.audit, config.limits)
+    };
     let before = read(&text).expect("a good file");
     let after = read(&uncommented.join("\n")).expect("a good file");
     assert_eq!(as_text(before), as_text(after));
