@@ -1,6 +1,6 @@
 # The few commands a newcomer needs. Each installs what it lacks.
 
-.PHONY: help demo test check bench fuzz postgres
+.PHONY: help demo test check bench soak fuzz postgres
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -23,8 +23,16 @@ check: ## formatting, lints with warnings denied, dependencies
 	cargo deny --offline check bans licenses sources
 	@tests/bin/advisories
 
-bench: ## what a statement costs the proxy
-	cargo bench --quiet --package pgwarrant-benches
+bench: ## what pgwarrant costs beside a bare splice and other proxies (QUICK=1: in 3 minutes)
+	@tests/bin/install bench
+	cargo build --release --package pgwarrant --package pgwarrant-benches
+	cargo bench --quiet --package pgwarrant-benches -- --warm-up-time $(if $(QUICK),0.2,1) \
+		--measurement-time $(if $(QUICK),0.5,3) --sample-size $(if $(QUICK),10,50)
+	@target/release/compare $(if $(QUICK),--quick) --criterion target/criterion
+
+soak: postgres ## ten minutes of 500 busy and 5,000 idle clients, while grants come and go
+	cargo build --release --package pgwarrant --package pgwarrant-benches
+	@target/release/compare soak
 
 fuzz: ## fuzz what reads an attacker's bytes, 30 minutes a target (SECONDS=n changes that)
 	@tests/bin/fuzz $(or $(SECONDS),1800)
