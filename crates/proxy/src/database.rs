@@ -38,6 +38,8 @@ pub struct Database {
     labels: Vec<Label>,
     trusted_functions: Vec<String>,
     catalogue: ArcSwap<Catalogue>,
+    /// Of that catalogue; changed after it.
+    version: AtomicU64,
     /// What binding it found worth telling: errors, then warnings.
     findings: ArcSwap<Findings>,
     /// Looks that were asked for, and those that are done.
@@ -106,6 +108,7 @@ impl Database {
             labels,
             trusted_functions,
             catalogue: ArcSwap::default(),
+            version: AtomicU64::new(0),
             findings: ArcSwap::default(),
             asked: AtomicU64::new(0),
             done: watch::Sender::new(0),
@@ -125,9 +128,9 @@ impl Database {
         self.catalogue.load_full()
     }
 
-    /// Is that still the catalogue? A look, without a count of who holds it.
-    pub fn is_catalogue(&self, known: &Arc<Catalogue>) -> bool {
-        Arc::ptr_eq(&self.catalogue.load(), known)
+    /// Is that still the catalogue?
+    pub fn is_catalogue(&self, known: &Catalogue) -> bool {
+        self.version.load(Ordering::Acquire) == known.version
     }
 
     pub fn findings(&self) -> Arc<Findings> {
@@ -268,6 +271,7 @@ impl Database {
                 "catalogue bound"
             );
             self.catalogue.store(Arc::new(bound.catalogue));
+            self.version.store(version, Ordering::Release);
         }
         self.findings.store(Arc::new(Findings { errors: bound.errors, warnings: bound.warnings }));
     }

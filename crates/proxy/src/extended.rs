@@ -23,13 +23,16 @@ use crate::work::{Run, Work};
 const TEXT: u32 = 25;
 const INT8: u32 = 20;
 
+/// The longest text of which a session remembers the analysis.
+const REMEMBERED: usize = 4 * 1024;
+
 impl Session {
     pub fn parse(&mut self, message: &frontend::Parse<'_>, length: usize) -> Result<Step, End> {
         if self.refresh_basis().is_none() {
             return Ok(Step::Held);
         }
         let text = message.query;
-        let analysed = match self.analyse(text) {
+        let analysed = match self.analyse_again(text) {
             Ok(analysed) => analysed,
             Err(refusal) => {
                 let nothing = Analysed::of_nothing(text, &self.basis);
@@ -55,6 +58,17 @@ impl Session {
         let types = parameter_types(message.types.iter().collect(), &analysed);
         self.send_parse(message.statement, types, &analysed, Arc::new(assembled))?;
         Ok(Step::Consumed(length))
+    }
+
+    fn analyse_again(&mut self, text: &str) -> Result<Analysed, Refusal> {
+        if let Some(parsed) = self.parsed.as_ref().filter(|parsed| *parsed.text == *text) {
+            return Ok(parsed.clone());
+        }
+        let analysed = self.analyse(text)?;
+        if analysed.ordinary().is_some() && text.len() <= REMEMBERED {
+            self.parsed = Some(analysed.clone());
+        }
+        Ok(analysed)
     }
 
     fn has_room_for_a_name(&self) -> bool {

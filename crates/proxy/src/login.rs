@@ -304,6 +304,7 @@ async fn session(
         basis: cache.basis(catalogue, access, state.session.clone(), &database.settings.name),
         grants,
         grants_version,
+        parsed: None,
         now: std::time::Instant::now(),
         scope: ledger.upcoming(),
         trail: Pending::new(shared.trail.clone()),

@@ -115,6 +115,7 @@ impl Session {
             let (catalogue, database) = (self.database.catalogue(), &self.database.settings.name);
             let access = self.shared.live.access(&self.identity.principal, database, &catalogue);
             self.grants_version = version;
+            self.parsed = None;
             self.basis = self.cache.basis(catalogue, access, session.clone(), database);
         }
         Some(())

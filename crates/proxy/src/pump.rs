@@ -213,6 +213,10 @@ impl Side {
 
     /// Reads once. `Ready(Ok(0))`: the other end is done.
     pub fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.capacity() == 0 {
+            // No buffer is taken for nothing.
+            ready!(self.stream.poll_read_ready(context))?;
+        }
         self.make_room();
         let room = self.input.capacity() - self.input.len();
         let result = pin!(self.stream.read_buf(&mut self.input)).poll(context);

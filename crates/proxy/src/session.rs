@@ -74,6 +74,18 @@ pub struct Front {
     pub cancelled: bool,
 }
 
+impl Front {
+    /// The next message begins. (Most need nothing of it; a new map would cost more than a look.)
+    fn forget(&mut self) {
+        self.refreshed = false;
+        self.cancelled = false;
+        self.acted = None;
+        if !self.intents.is_empty() {
+            self.intents = HashMap::new();
+        }
+    }
+}
+
 /// A frame that is too large to be held whole, on its way to the client.
 pub struct Streaming {
     pub left: usize,
@@ -112,6 +124,9 @@ pub struct Session {
     pub grants: Watch,
     /// The version of them that the basis was made of.
     pub grants_version: u64,
+    /// The last ordinary statement of a Parse message, by the present basis: drivers that prepare
+    /// for each use send the same text over and over.
+    pub parsed: Option<Analysed>,
     pub hold: Hold,
     pub front: Front,
     pub ahead: crate::ahead::Ahead,
@@ -167,7 +182,9 @@ impl Session {
 
     /// Handles all input that can be handled.
     fn work(&mut self) -> Result<(), End> {
-        self.now = Instant::now();
+        if !self.client.input.is_empty() || !self.upstream.input.is_empty() {
+            self.now = Instant::now();
+        }
         self.server_input()?;
         self.client_input()?;
         self.deliver_notices();
@@ -194,7 +211,7 @@ impl Session {
             }
             self.client.input = input;
             match step? {
-                Step::Consumed(_) => self.front = Front::default(),
+                Step::Consumed(_) => self.front.forget(),
                 Step::Incomplete | Step::Held => return Ok(()),
             }
         }

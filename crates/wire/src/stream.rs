@@ -192,6 +192,23 @@ impl TlsFacts {
 }
 
 impl Stream {
+    /// Ready: a read may bring something. Otherwise the task is woken when one may.
+    ///
+    /// # Errors
+    /// The runtime is shutting down.
+    pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(Socket { transport: Transport::Tcp(stream), unread: 0, .. }) => {
+                stream.poll_read_ready(context)
+            }
+            Self::Plain(Socket { transport: Transport::Unix(stream), unread: 0, .. }) => {
+                stream.poll_read_ready(context)
+            }
+            // Something may have been read and not been asked for yet.
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
     pub fn peer(&self) -> Peer {
         match self {
             Self::Plain(socket) => socket.peer(),

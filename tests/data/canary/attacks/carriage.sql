@@ -130,7 +130,7 @@ SHOW my.secret;
 === settings seen by another session
 SELECT set_config('application_name', (SELECT name FROM people WHERE id = 2), false);
 \session 2
-SELECT application_name FROM pg_stat_activity;
+SELECT application_name FROM pg_stat_activity WHERE datname = current_database();
 
 === notify
 LISTEN x;
