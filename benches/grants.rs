@@ -51,7 +51,7 @@ impl Store for Full {
 
 fn grant(id: u64) -> Grant {
     let user = if id <= MANY { "many".to_owned() } else { format!("user{}", id / FEW) };
-    let (column, attnum) = if id % 2 == 0 { ("name", 2) } else { ("email", 3) };
+    let (column, attnum) = if id.is_multiple_of(2) { ("name", 2) } else { ("email", 3) };
     Grant {
         id,
         request: id,
