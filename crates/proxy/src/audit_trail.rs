@@ -326,8 +326,38 @@ impl Session {
         self.trail.push(record);
     }
 
+    /// The intent that is this statement's, whatever becomes of it now.
+    pub fn take_intent(&mut self, index: usize) -> Option<u64> {
+        if self.front.intents.is_empty() {
+            return None;
+        }
+        self.front.intents.remove(&index).and_then(|(_, number)| number.ok())
+    }
+
+    /// Intents of the message at the front that came to nothing: it was refused after all, or the
+    /// session is over.
+    pub fn record_unused_intents(&mut self) {
+        if self.front.intents.is_empty() {
+            return;
+        }
+        for (_, number) in std::mem::take(&mut self.front.intents).into_values() {
+            if let Ok(number) = number {
+                self.record_not_sent(number);
+            }
+        }
+    }
+
+    /// The outcome of an intent whose statement was not sent: nothing has passed.
+    pub fn record_not_sent(&mut self, intent: u64) {
+        let mut record = record(&self.identity, Kind::Statement, Decision::Refused);
+        record.intent_of = Some(intent);
+        record.note = Some("it was not sent".to_owned());
+        self.trail.push(record);
+    }
+
     /// What was in flight when the session ended.
     pub fn record_end(&mut self, end: &End) {
+        self.record_unused_intents();
         if let End::Fatal(Fatal { incident: Some(what), .. }) = end {
             tracing::error!(session = self.identity.session, user = %self.identity.user, what, "incident");
             let mut record = record(&self.identity, Kind::Incident, Decision::Incident);

@@ -348,7 +348,7 @@ impl Session {
             self.state.writes_unseen(sequence);
         }
         run.sent = Some(portal.prepared.sent.clone());
-        run.intent = self.front.intents.get(&0).and_then(|(_, number)| number.clone().ok());
+        run.intent = self.take_intent(0);
         self.state.sending(run.class(), run.effects(), run.sequence);
         self.state.sending(run.class(), &planned.also, run.sequence);
         self.change_names(&mut run, &portal.prepared.sent);
@@ -372,6 +372,7 @@ impl Session {
         let sequence = self.ledger.upcoming();
         let mut run = Run::new(&portal.analysed, portal.index(), touched, sequence, self.now);
         run.guarded = true;
+        run.intent = self.take_intent(0);
         run.sent = Some(portal.prepared.sent.clone());
         self.ledger.sent(Kind::Execute, false, Work::Execute(Box::new(run)))?;
         Ok(Step::Consumed(frame.len()))
@@ -414,7 +415,7 @@ impl Session {
         let mut run = Run::new(analysed, index, analysed.touched(index), sequence, self.now);
         run.refused = Some(Refused { nonce, refusal });
         // Raw values might have passed by it: now it is said that they did not.
-        run.intent = self.front.intents.get(&0).and_then(|(_, number)| number.clone().ok());
+        run.intent = self.take_intent(0);
         self.ledger.sent(Kind::Execute, false, Work::Execute(Box::new(run)))?;
         Ok(Step::Consumed(length))
     }

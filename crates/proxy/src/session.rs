@@ -80,9 +80,6 @@ impl Front {
         self.refreshed = false;
         self.cancelled = false;
         self.acted = None;
-        if !self.intents.is_empty() {
-            self.intents = HashMap::new();
-        }
     }
 }
 
@@ -211,7 +208,10 @@ impl Session {
             }
             self.client.input = input;
             match step? {
-                Step::Consumed(_) => self.front.forget(),
+                Step::Consumed(_) => {
+                    self.front.forget();
+                    self.record_unused_intents();
+                }
                 Step::Incomplete | Step::Held => return Ok(()),
             }
         }
@@ -334,7 +334,10 @@ impl Session {
             Waited::Refreshed => {}
             Waited::Durable(intents) => {
                 for (index, touched, number) in intents {
-                    self.front.intents.insert(index, (touched, number));
+                    let before = self.front.intents.insert(index, (touched, number));
+                    if let Some((_, Ok(number))) = before {
+                        self.record_not_sent(number);
+                    }
                 }
             }
             Waited::Acted(answers) => self.front.acted = Some(answers),

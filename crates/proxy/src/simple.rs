@@ -65,7 +65,8 @@ impl Session {
     fn query_ordinary(&mut self, analysed: Analysed, length: usize) -> Result<Step, End> {
         self.send_ordinary(&analysed, frontend::build::query)?;
         let sequence = self.ledger.upcoming();
-        let first = Run::new(&analysed, 0, analysed.touched(0), sequence, self.now);
+        let mut first = Run::new(&analysed, 0, analysed.touched(0), sequence, self.now);
+        first.intent = self.take_intent(0);
         let sent = Some(Sent::Ordinary(analysed));
         let query = Query { sent, first: Some(first), rest: VecDeque::new(), last: sequence, failed: false };
         self.ledger.sent(Kind::Query, false, Work::Query(Box::new(query)))?;
@@ -143,7 +144,7 @@ impl Session {
         for (index, (planned, refused)) in planned.into_iter().zip(refused).enumerate() {
             let sequence = first + index as u64;
             let mut run = Run::new(analysed, index, planned.touched.clone(), sequence, self.now);
-            run.intent = self.front.intents.get(&index).and_then(|(_, number)| number.clone().ok());
+            run.intent = self.take_intent(index);
             run.writes |= planned.writes;
             run.computes = planned.computes;
             run.described = described && index == 0;
