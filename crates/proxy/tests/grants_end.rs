@@ -214,3 +214,23 @@ async fn raw_rows_come_after_their_record() {
     );
     fixture.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_ends_around_its_use_leaves_no_intent_open() {
+    let fixture = Fixture::start("intents").await;
+    let mut ada = fixture.ada().await;
+    for _ in 0..40 {
+        let grant = fixture.grant(None, None).await;
+        let (_, ()) = tokio::join!(ada.run(SELECT), fixture.revoke(grant));
+        let used = format!("P - {SELECT} | B - - | E - | S | W Z");
+        let grant = fixture.grant(None, None).await;
+        let (_, ()) = tokio::join!(ada.script(&used), fixture.revoke(grant));
+    }
+    let everything = pgwarrant_audit::Filter::default();
+    let records = fixture.trail.recent(10_000, everything).await.expect("the trail can be read");
+    let answered: Vec<u64> = records.iter().filter_map(|record| record.intent_of).collect();
+    let intents = records.iter().filter(|record| record.phase == pgwarrant_audit::Phase::Intent);
+    let open: Vec<u64> = intents.map(|record| record.seq).filter(|seq| !answered.contains(seq)).collect();
+    assert!(open.is_empty(), "{open:?}");
+    fixture.end().await;
+}
