@@ -1,8 +1,11 @@
 //! pgbench's cells: processor time of the proxy a transaction, and transactions a second.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use pgwarrant_throwaway::SUPERUSER;
 
 use crate::contender::Contender;
 use crate::figure::Outcome;
@@ -10,6 +13,7 @@ use crate::meter::Meter;
 use crate::pgbench::{self, Load, Protocol, Run};
 use crate::report::{Bound, DIRECT, Line, PGBOUNCER, PGWARRANT, Report, SPLICE};
 use crate::say;
+use crate::sent::{for_pgbench, sent_for};
 use crate::world::World;
 
 /// Connections at once.
@@ -21,6 +25,8 @@ struct Set {
     name: &'static str,
     /// pgbench's own `-S` where there is none.
     script: Option<PathBuf>,
+    /// What all contenders but pgwarrant run instead, so that the database has the same to do.
+    others: Option<PathBuf>,
     /// The relation that the statement names.
     relation: &'static str,
     masked: bool,
@@ -33,6 +39,7 @@ pub fn unprotected(world: &mut World, report: &mut Report) -> Outcome<()> {
     let set = Set {
         name: "unprotected",
         script: None,
+        others: None,
         relation: "pgbench_accounts",
         masked: false,
         must: 1.25,
@@ -41,18 +48,34 @@ pub fn unprotected(world: &mut World, report: &mut Report) -> Outcome<()> {
     measure(world, report, &set)
 }
 
-/// Single rows of a table of whose columns three of five are masked. PostgreSQL masks them, so only
-/// the text that goes to it differs.
+/// Single rows of a table of whose columns three of five are masked. Masks cost the database: so the
+/// others run the text that pgwarrant makes of the statement, and wait as long for the answer.
 pub fn masked(world: &mut World, report: &mut Report) -> Outcome<()> {
-    let script = world.directory.path().join("masked.sql");
-    std::fs::write(
-        &script,
-        "\\set id random(1, 200000)\nSELECT id, name, email, phone, city FROM people WHERE id = :id;\n",
-    )?;
-    let set =
-        Set { name: "masked", script: Some(script), relation: "people", masked: true, must: 1.30, aim: 1.20 };
+    // A number that the masks do not hold.
+    const ID: &str = "112233";
+    let place = |name: &str| world.directory.path().join(name);
+    let (script, others) = (place("masked.sql"), place("masked-by-hand.sql"));
+    let statement = |id: &str| format!("SELECT id, name, email, phone, city FROM people WHERE id = {id}");
+    let proxy = world.pgwarrant()?.with_application("bench masked text");
+    let direct = world.endpoint(world.contender(DIRECT)?).with_user(SUPERUSER, "");
+    let sent = for_pgbench(&sent_for(&proxy, &direct, &statement(ID))?.replace(ID, ":id"));
+    let write = |path: &Path, sql: &str| fs::write(path, format!("{VARIABLE}{sql};\n"));
+    write(&script, &statement(":id"))?;
+    write(&others, &sent)?;
+    let set = Set {
+        name: "masked",
+        script: Some(script),
+        others: Some(others),
+        relation: "people",
+        masked: true,
+        must: 1.30,
+        aim: 1.20,
+    };
     measure(world, report, &set)
 }
+
+/// The line of pgbench's scripts that chooses a row.
+const VARIABLE: &str = "\\set id random(1, 200000)\n";
 
 /// A protocol and a number of connections.
 #[derive(Clone, Copy, Debug)]
@@ -214,11 +237,13 @@ impl Bench<'_> {
     }
 
     fn load(&mut self, contender: &Contender, cell: Cell, transactions: u64) -> Outcome<Run> {
+        let others = self.set.others.as_ref().filter(|_| contender.name != PGWARRANT);
+        let script = others.or(self.set.script.as_ref()).map(PathBuf::as_path);
         let load = Load {
             protocol: cell.protocol,
             clients: cell.clients,
             transactions: (transactions / u64::from(cell.clients)).max(1),
-            script: self.set.script.as_deref(),
+            script,
             application: &self.application,
             log: None,
         };

@@ -36,6 +36,7 @@ mod people;
 mod pgbench;
 mod report;
 mod revocation;
+mod sent;
 mod settings;
 mod soak;
 mod splice;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
@@ -53,6 +53,8 @@ pub struct Plan {
 struct Shared {
     place: Arc<Place>,
     tally: Arc<Tally>,
+    /// As a pool does, clients sign in a few at a time; the busy ones beside those that work already.
+    sign_ins: Arc<Semaphore>,
     /// Becomes true when clients are to end.
     stop: watch::Receiver<bool>,
 }
@@ -72,7 +74,8 @@ async fn soak(plan: Plan, place: Arc<Place>) -> Outcome<bool> {
     let (interrupt, stop) = watch::channel(false);
     let interrupt = Arc::new(interrupt);
     watch_signals(Arc::clone(&interrupt))?;
-    let shared = Shared { place, tally: Arc::new(Tally::default()), stop };
+    let sign_ins = Arc::new(Semaphore::new(SIGN_INS));
+    let shared = Shared { place, tally: Arc::new(Tally::default()), sign_ins, stop };
 
     say(&format!("signing in {} idle clients …", plan.idle));
     let waiting = sign_in(plan.idle, &shared).await;
@@ -83,10 +86,6 @@ async fn soak(plan: Plan, place: Arc<Place>) -> Outcome<bool> {
     }
     for number in 0..plan.busy {
         loads.spawn(busy(shared.clone(), number, plan.pause));
-        // All at once would only measure who of them signs in last.
-        if (number as usize).is_multiple_of(SIGN_INS) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
     let samples = watch_memory(plan, &shared).await?;
 
@@ -100,17 +99,11 @@ async fn soak(plan: Plan, place: Arc<Place>) -> Outcome<bool> {
     verdict::tell(&samples, &shared)
 }
 
-/// Signs in idle clients, a few at a time.
+/// Signs in idle clients.
 async fn sign_in(count: u32, shared: &Shared) -> Vec<Client> {
     let mut clients = Vec::new();
     let mut signing_in = JoinSet::new();
     for number in 0..count {
-        if *shared.stop.borrow() {
-            break;
-        }
-        if signing_in.len() >= SIGN_INS {
-            clients.extend(signing_in.join_next().await.and_then(|joined| joined.ok().flatten()));
-        }
         signing_in.spawn(idle(shared.clone(), number));
     }
     while let Some(joined) = signing_in.join_next().await {

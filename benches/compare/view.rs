@@ -9,6 +9,7 @@ use pgwarrant_throwaway::SUPERUSER;
 use crate::dial::{Client, Endpoint};
 use crate::figure::Outcome;
 use crate::report::{Bound, DIRECT, Line, PGWARRANT, Report};
+use crate::sent::sent_for;
 use crate::world::World;
 
 /// The view's figure in the table.
@@ -155,23 +156,6 @@ impl Form {
         }
         let used = nanoseconds(self.backend)?.saturating_sub(before);
         Ok(used as f64 / 1e6 / f64::from(self.case.times))
-    }
-}
-
-/// The text that reaches PostgreSQL when a client of the proxy sends `sql`.
-fn sent_for(proxy: &Endpoint, direct: &Endpoint, sql: &str) -> Outcome<String> {
-    let mut client = Client::connect(proxy)?;
-    let marker = format!("/* {} */", std::process::id());
-    let (first, rest) = sql.split_once(' ').ok_or("a statement of one word")?;
-    client.run(&format!("{first} {marker} {rest}"))?;
-    let activity = format!(
-        "SELECT query FROM pg_stat_activity WHERE strpos(query, '{marker}') > 0 AND pid <> pg_backend_pid()"
-    );
-    let sent = Client::connect(direct)?.value(&activity)?.replace(&marker, "");
-    if sent.contains("pg_catalog.sha256") {
-        Ok(sent)
-    } else {
-        Err(format!("not masked, or cut short by track_activity_query_size: {sent}").into())
     }
 }
 

@@ -166,6 +166,11 @@ fn fill(cluster: &Cluster) -> Outcome<(String, Vec<(String, String)>)> {
     }
     cluster.script(DATABASE, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC;")?;
     cluster.script(DATABASE, people::TABLES)?;
+    // For contenders that run masks themselves; pgwarrant's sessions have a key of their own.
+    cluster.script(
+        DATABASE,
+        &format!("ALTER DATABASE {DATABASE} SET pgwarrant.key = 'forty bytes for the masks of the others';"),
+    )?;
     cluster.script(DATABASE, "CHECKPOINT;")?;
     let version = cluster.script(DATABASE, "SHOW server_version;")?.trim().to_owned();
     let mut verifiers = Vec::new();

@@ -54,7 +54,10 @@ impl Kind {
 /// Signs in, runs one statement, and is handed back to wait.
 pub async fn idle(shared: Shared, number: u32) -> Option<Client> {
     let signed_in = async {
-        let client = connect(&shared.place.endpoint.with_user(BENCH, &password(BENCH))).await?;
+        let client = sign_in(&shared, BENCH).await?;
+        if *shared.stop.borrow() {
+            return Ok(client);
+        }
         client.simple_query(&with_id(BY_KEY, 1 + number % PEOPLE)).await?;
         Ok::<_, tokio_postgres::Error>(client)
     };
@@ -76,8 +79,7 @@ pub async fn busy(shared: Shared, number: u32, pause: Duration) {
 }
 
 async fn work(shared: &Shared, kind: Kind, number: u32, pause: Duration) -> Outcome<()> {
-    let client = connect(&shared.place.endpoint.with_user(kind.user(), &password(kind.user()))).await;
-    let client = client.map_err(|error| text(&error))?;
+    let client = sign_in(shared, kind.user()).await.map_err(|error| text(&error))?;
     let statement = match kind.prepared() {
         Some(sql) => Some(client.prepare(sql).await.map_err(|error| text(&error))?),
         None => None,
@@ -163,6 +165,13 @@ fn ended_with_its_grant(error: &tokio_postgres::Error) -> bool {
         let ends = ["while the statement was running", "is no longer covered by a live grant", "has ended: "];
         error.code().code() == "42501" && ends.iter().any(|end| error.message().contains(end))
     })
+}
+
+/// Waits for its turn first.
+async fn sign_in(shared: &Shared, user: &str) -> Result<Client, tokio_postgres::Error> {
+    // It is never closed; without a turn the sign-in goes on all the same.
+    let _turn = shared.sign_ins.acquire().await;
+    connect(&shared.place.endpoint.with_user(user, &password(user))).await
 }
 
 /// A connection, driven in the background.

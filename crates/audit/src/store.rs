@@ -21,6 +21,10 @@ pub(crate) const FILE: &str = "db";
 /// How long a proxy waits for a reader to let go of its store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Of what sled has written it keeps so much at hand, twice that in memory. Blocks are written and
+/// hardly ever read; with a larger cache a proxy would grow for hours until it is full.
+const CACHE_BYTES: u64 = 4 << 20;
+
 /// The largest value in sled's tree; see [`crate::sled_store`].
 pub const PART_BYTES: usize = 6 << 10;
 
@@ -111,7 +115,7 @@ pub fn open_existing(directory: &Path) -> Result<sled::Db, Error> {
 
 fn open(directory: &Path) -> Result<sled::Db, Error> {
     // sled's own default would take a gigabyte.
-    let config = sled::Config::new().path(directory).cache_capacity(16 << 20);
+    let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES);
     let database = sled("open the store", || config.open()).map_err(|error| match error {
         // sled has no kind of error for this.
         Error::Io { cause, .. } if cause.contains("could not acquire lock") => {
