@@ -16,25 +16,17 @@ use crate::event::{Event, Shape, Who};
 /// As much as this is worth waking the reader for, in bytes.
 const WORTHWHILE_BYTES: usize = 128 << 10;
 
-/// For so long those are waited for who waited for a sync before and are likely back at once: as many
-/// of them as can be share the next one. Less than a sync takes, so that nobody loses by it.
-const GATHER: Duration = Duration::from_micros(150);
-
-/// Who waits for an answer about what was handed over.
-#[derive(Debug)]
-pub(crate) enum Waiting {
-    /// Until the record of this number is durable.
-    Durable(u64, oneshot::Sender<Result<u64, Error>>),
-    /// Until everything handed over before can be read.
-    Barrier(oneshot::Sender<Result<(), Error>>),
-}
+/// Who waits until everything handed over before can be read.
+pub(crate) type Barrier = oneshot::Sender<Result<(), Error>>;
 
 /// What is there to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     /// None of them empty, oldest first.
     pub bodies: Vec<Body>,
-    pub waiting: Vec<Waiting>,
+    /// A record among them is to be durable.
+    pub sync: bool,
+    pub barriers: Vec<Barrier>,
 }
 
 /// What [`Queue::take`] woke up for.
@@ -67,10 +59,12 @@ struct State {
     full: Vec<Body>,
     /// The one that is being gathered.
     body: Body,
-    waiting: Vec<Waiting>,
-    /// How many are likely to wait for the next sync.
+    barriers: Vec<Barrier>,
+    /// How many of the records are to be durable.
+    urgent: usize,
+    /// How many are likely to be, of those that share the next sync.
     expected: usize,
-    /// How many waited for the last one.
+    /// How many shared the last one.
     last: usize,
     /// Sequence number of the next record.
     next_seq: u64,
@@ -83,7 +77,7 @@ struct State {
 
 impl State {
     fn is_empty(&self) -> bool {
-        self.body.is_empty() && self.full.is_empty() && self.waiting.is_empty()
+        self.body.is_empty() && self.full.is_empty() && self.barriers.is_empty()
     }
 
     /// Everything that waits, in bytes.
@@ -120,7 +114,8 @@ impl Queue {
         let state = State {
             full: Vec::new(),
             body: Body::default(),
-            waiting: Vec::new(),
+            barriers: Vec::new(),
+            urgent: 0,
             expected: 0,
             last: 0,
             next_seq,
@@ -137,8 +132,8 @@ impl Queue {
         }
     }
 
-    /// Takes a record if there is room, and gives its sequence number. `answer`: who waits until it is
-    /// durable. None: there is no room now.
+    /// Takes a record if there is room, and gives its sequence number. `durable`: a sync is to follow
+    /// at once. None: there is no room now.
     ///
     /// There is room as long as less waits than the capacity, so that no record is too large.
     pub(crate) fn try_put(
@@ -146,14 +141,13 @@ impl Queue {
         who: &Who,
         shape: &Shape,
         event: &Event,
-        answer: &mut Option<oneshot::Sender<Result<u64, Error>>>,
+        durable: bool,
     ) -> Result<Option<u64>, Error> {
         let mut state = self.state();
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
         }
-        let load = state.load();
-        if load > 0 && load >= self.capacity {
+        if !self.has_room(&state) {
             return Ok(None);
         }
         if let Some(full) = state.body.push(who, shape, event) {
@@ -162,10 +156,9 @@ impl Queue {
         }
         let seq = state.next_seq;
         state.next_seq += 1;
-        let waits = answer.is_some();
-        state.waiting.extend(answer.take().map(|answer| Waiting::Durable(seq, answer)));
-        let urgent = waits || state.load() >= self.worthwhile;
-        let gathers = state.reader == Reader::Gathering && state.waiting.len() < state.expected;
+        state.urgent += usize::from(durable);
+        let urgent = durable || state.load() >= self.worthwhile;
+        let gathers = state.reader == Reader::Gathering && state.urgent < state.expected;
         let wakes = !gathers && state.wakes(urgent);
         drop(state);
         if wakes {
@@ -180,26 +173,44 @@ impl Queue {
         who: &Who,
         shape: &Shape,
         event: &Event,
-        mut answer: Option<oneshot::Sender<Result<u64, Error>>>,
+        durable: bool,
     ) -> Result<u64, Error> {
+        loop {
+            if let Some(seq) = self.try_put(who, shape, event, durable)? {
+                return Ok(seq);
+            }
+            self.room().await;
+        }
+    }
+
+    /// Until there is room, or nothing more is taken.
+    pub(crate) async fn room(&self) {
         loop {
             // Room that is made from here on is not missed.
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            if let Some(seq) = self.try_put(who, shape, event, &mut answer)? {
-                return Ok(seq);
+            {
+                let state = self.state();
+                if state.ended.is_some() || self.has_room(&state) {
+                    return;
+                }
             }
             room.await;
         }
     }
 
+    fn has_room(&self, state: &State) -> bool {
+        let load = state.load();
+        load == 0 || load < self.capacity
+    }
+
     /// Has everything written that was handed over before.
-    pub(crate) fn barrier(&self, answer: oneshot::Sender<Result<(), Error>>) -> Result<(), Error> {
+    pub(crate) fn barrier(&self, answer: Barrier) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
         }
-        state.waiting.push(Waiting::Barrier(answer));
+        state.barriers.push(answer);
         let wakes = state.wakes(true);
         drop(state);
         if wakes {
@@ -208,12 +219,16 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for something worth doing: at once if somebody waits for an answer, otherwise `linger`
-    /// after the first record was seen. Gives up waiting for a first one at `until`.
-    pub(crate) fn take(&self, linger: Duration, until: Option<Instant>) -> Taken {
+    /// Waits for something worth doing: at once if a record is to be durable or somebody waits for an
+    /// answer, otherwise `linger` after the first record was seen. Gives up waiting for a first one at
+    /// `until`.
+    ///
+    /// Before a sync, for `gather` at most, those are waited for who shared the last one and are likely
+    /// back at once: as many of them as can be share the next.
+    pub(crate) fn take(&self, linger: Duration, gather: Duration, until: Option<Instant>) -> Taken {
         let mut state = self.state();
         // Those who came during the last sync, and those who have just been answered.
-        state.expected = state.waiting.len() + state.last;
+        state.expected = state.urgent + state.last;
         let mut now = Instant::now();
         // After work there is likely more: so the first look is after a linger, whether or not
         // anything has come yet.
@@ -221,9 +236,9 @@ impl Queue {
         let mut gathering = None;
         loop {
             let is_due = due.is_some_and(|due| now >= due);
-            let urgent = !state.waiting.is_empty() || state.load() >= self.worthwhile;
+            let urgent = state.urgent > 0 || !state.barriers.is_empty() || state.load() >= self.worthwhile;
             if urgent && state.ended.is_none() && state.gathers() {
-                let until = *gathering.get_or_insert(now + GATHER);
+                let until = *gathering.get_or_insert(now + gather);
                 if now < until {
                     state.reader = Reader::Gathering;
                     let time = until.saturating_duration_since(now);
@@ -298,12 +313,13 @@ impl Queue {
 impl State {
     /// Is it worth waiting a moment for more who want a sync?
     fn gathers(&self) -> bool {
-        (1..self.expected).contains(&self.waiting.len())
+        (1..self.expected).contains(&self.urgent)
     }
 
     fn take(&mut self) -> Work {
-        if !self.waiting.is_empty() {
-            self.last = self.waiting.len();
+        let sync = self.urgent > 0;
+        if sync {
+            self.last = std::mem::take(&mut self.urgent);
         }
         let mut bodies = std::mem::take(&mut self.full);
         if !self.body.is_empty() {
@@ -312,7 +328,7 @@ impl State {
             self.bytes += body.len();
             bodies.push(body);
         }
-        Work { bodies, waiting: std::mem::take(&mut self.waiting) }
+        Work { bodies, sync, barriers: std::mem::take(&mut self.barriers) }
     }
 }
 

@@ -52,6 +52,8 @@ struct Inner {
     queue: Arc<Queue>,
     store: Arc<dyn BlockStore>,
     position: watch::Receiver<Option<Head>>,
+    /// The number of the newest record that is on disk for good.
+    durable: watch::Receiver<u64>,
     /// What the thread ended with; None once somebody has waited for it.
     ended: Mutex<Option<oneshot::Receiver<Result<(), Error>>>>,
 }
@@ -90,13 +92,16 @@ impl Trail {
         }
         let queue = Arc::new(Queue::new(settings.queue_bytes, head.map_or(1, |head| head.seq + 1)));
         let (position, watch_position) = watch::channel(head);
+        let (durable, watch_durable) = watch::channel(0);
         let writer = Writer {
             store: Arc::clone(&store),
             queue: Arc::clone(&queue),
             position,
+            durable,
             head,
             seal_after: settings.seal_after,
             sync_after: settings.sync_after,
+            sync_takes: Duration::ZERO,
         };
         let (end, ended) = oneshot::channel();
         thread::Builder::new()
@@ -111,7 +116,8 @@ impl Trail {
             })
             .map_err(|error| Error::io("start the thread of the audit trail", error))?;
         let ended = Mutex::new(Some(ended));
-        Ok(Trail { inner: Arc::new(Inner { queue, store, position: watch_position, ended }) })
+        let (position, durable) = (watch_position, watch_durable);
+        Ok(Trail { inner: Arc::new(Inner { queue, store, position, durable, ended }) })
     }
 
     /// Hands over a record, and waits only if too many wait for the disk already. It is on disk
@@ -124,7 +130,7 @@ impl Trail {
 
     /// The same with a record in parts.
     pub async fn append_entry(&self, entry: Entry) -> Result<(), Error> {
-        self.inner.queue.put(&entry.who, &entry.shape, &entry.event, None).await.map(drop)
+        self.inner.queue.put(&entry.who, &entry.shape, &entry.event, false).await.map(drop)
     }
 
     /// Hands over a record if there is room for it now, without waiting; otherwise gives it back,
@@ -139,7 +145,7 @@ impl Trail {
 
     /// The same with a record in parts, which costs least; false: there is no room now.
     pub fn try_append_parts(&self, who: &Who, shape: &Shape, event: &Event) -> Result<bool, Error> {
-        self.inner.queue.try_put(who, shape, event, &mut None).map(|seq| seq.is_some())
+        self.inner.queue.try_put(who, shape, event, false).map(|seq| seq.is_some())
     }
 
     /// Writes a record, and returns its sequence number when it is on disk for good.
@@ -152,9 +158,41 @@ impl Trail {
 
     /// The same with a record in parts.
     pub async fn durable_entry(&self, entry: Entry) -> Result<u64, Error> {
-        let (answer, answered) = oneshot::channel();
-        self.inner.queue.put(&entry.who, &entry.shape, &entry.event, Some(answer)).await?;
-        answered.await.unwrap_or_else(|_| Err(self.no_answer()))
+        let seq = self.inner.queue.put(&entry.who, &entry.shape, &entry.event, true).await?;
+        self.until_durable(seq).await.map(|_| seq)
+    }
+
+    /// Begins to write a record durably if there is room for it now, and gives its sequence number:
+    /// when [`Trail::durable_up_to`] has come to that, it is on disk for good. None: there is no room
+    /// now, see [`Trail::room`].
+    pub fn begin_durable(&self, entry: &Entry) -> Result<Option<u64>, Error> {
+        self.inner.queue.try_put(&entry.who, &entry.shape, &entry.event, true)
+    }
+
+    /// Returns when there is room for a record, or the trail takes none any more.
+    pub async fn room(&self) {
+        self.inner.queue.room().await;
+    }
+
+    /// The number of the newest record that is on disk for good, of those that were to be durable
+    /// since the trail was opened: all before it are, too. 0: none.
+    pub fn durable_up_to(&self) -> u64 {
+        *self.inner.durable.borrow()
+    }
+
+    /// Returns when the record of this number is on disk for good; gives the newest that is.
+    ///
+    /// # Errors
+    /// The trail has failed: nothing is known about this record, and no raw protected data may pass.
+    pub fn until_durable(&self, seq: u64) -> impl Future<Output = Result<u64, Error>> + Send + use<> {
+        let trail = self.clone();
+        async move {
+            let mut durable = trail.inner.durable.clone();
+            match durable.wait_for(|durable| *durable >= seq).await {
+                Ok(durable) => Ok(*durable),
+                Err(_) => Err(trail.no_answer()),
+            }
+        }
     }
 
     /// Returns when every record handed over before can be read.

@@ -178,6 +178,59 @@ async fn one_sync_is_shared_by_those_who_wait_at_the_same_time() {
     assert!(syncs <= 8, "{syncs} syncs for 64 records");
 }
 
+#[tokio::test]
+async fn a_record_has_its_number_before_it_is_durable_and_many_share_one_sync() {
+    let disk = Arc::new(BadDisk::default());
+    let trail = Trail::with_store(Arc::clone(&disk), hasty()).expect("a trail");
+    assert_eq!(trail.durable_up_to(), 0);
+    disk.hang();
+    for number in 1..=20 {
+        let begun = trail.begin_durable(&statement(number).into()).expect("open");
+        assert_eq!(begun, Some(number), "there is room");
+    }
+    assert!(timeout(A_WHILE, trail.until_durable(1)).await.is_err(), "the disk hangs");
+    assert_eq!(trail.durable_up_to(), 0);
+    disk.release();
+    assert!(trail.until_durable(1).await.expect("durable") >= 1);
+    assert_eq!(trail.until_durable(20).await.expect("durable"), 20);
+    assert_eq!(trail.durable_up_to(), 20);
+    assert_eq!(stored(&disk.inner).len(), 20);
+    let syncs = disk.inner.contents().syncs;
+    assert!(syncs <= 2, "{syncs} syncs: of the first, and of those that came during it");
+}
+
+#[tokio::test]
+async fn who_awaits_a_record_learns_that_the_disk_failed_and_no_record_becomes_durable() {
+    let disk = Arc::new(BadDisk::default());
+    let trail = Trail::with_store(Arc::clone(&disk), hasty()).expect("a trail");
+    disk.hang();
+    let seq = trail.begin_durable(&statement(1).into()).expect("open").expect("room");
+    let (early, late) = (trail.until_durable(seq), trail.until_durable(seq));
+    disk.failing_sync.store(true, Ordering::SeqCst);
+    disk.release();
+    assert!(matches!(early.await, Err(Error::Failed(_))));
+    assert!(matches!(late.await, Err(Error::Failed(_))), "also who asks afterwards");
+    assert_eq!(trail.durable_up_to(), 0);
+    assert!(matches!(trail.begin_durable(&statement(2).into()), Err(Error::Failed(_))));
+    timeout(A_WHILE, trail.room()).await.expect("nobody waits for room where nothing is taken");
+}
+
+#[tokio::test]
+async fn who_waits_for_room_has_it_when_the_disk_has_come_after() {
+    let disk = Arc::new(BadDisk::default());
+    let settings = Settings { queue_bytes: 4096, ..hasty() };
+    let trail = Trail::with_store(Arc::clone(&disk), settings).expect("a trail");
+    disk.hang();
+    let mut begun = 0;
+    while trail.begin_durable(&statement(begun).into()).expect("open").is_some() {
+        begun += 1;
+    }
+    assert!(begun > 1 && timeout(A_WHILE, trail.room()).await.is_err());
+    disk.release();
+    trail.room().await;
+    assert_eq!(trail.begin_durable(&statement(begun).into()).expect("open"), Some(begun + 1));
+}
+
 #[test]
 fn eight_threads_on_a_real_disk_share_syncs_and_lose_nothing() {
     const EACH: u64 = 200;
