@@ -48,7 +48,7 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let store = pgwarrant_audit::open_database(directory)
         .map_err(|error| Failure::hint(format!("could not open the store: {error}"), "See [store] path."))?;
     let trail = Trail::open(&store, directory, wiring::audit(config))
-        .map_err(|error| Failure::new(format!("could not open the audit trail: {error}")))?;
+        .map_err(|error| Failure::hint(format!("could not open the audit trail: {error}"), error.hint()))?;
     let saved = SledStore::open(&store, directory)
         .map_err(|error| Failure::new(format!("could not open the grants: {error}")))?;
     let live = Live::open(saved, SystemClock, wiring::grants(config))
@@ -96,5 +96,5 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     live.close().map_err(|error| Failure::new(format!("could not save the grants: {error}")))?;
     let closed = trail.close().await;
     outcome.map_err(|error| Failure::new(error.to_string()))?;
-    closed.map_err(|error| Failure::new(format!("could not close the audit trail: {error}")))
+    closed.map_err(|error| Failure::hint(format!("could not close the audit trail: {error}"), error.hint()))
 }
