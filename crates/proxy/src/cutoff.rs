@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 
 use crate::diagnostics;
 use crate::error::{End, Fatal};
+use crate::ledger::Kind;
 use crate::replies::{current, only_reads};
-use crate::session::{Hold, Session};
+use crate::session::Session;
 use crate::work::{Cut, Run};
 
 /// CancelRequests of one session that may wait at once.
@@ -33,11 +34,17 @@ impl Session {
             }
         };
         let mut head_is_cut = false;
+        let mut next_is_cut = false;
+        // Nothing but preparations of it is ahead of it: their answers come with its own.
+        let mut is_next = true;
         for (index, entry) in self.ledger.iter_mut().enumerate() {
             let runs: &mut dyn Iterator<Item = &mut Run> = match &mut entry.payload {
                 crate::work::Work::Query(query) => &mut query.runs_mut(),
                 crate::work::Work::Execute(run) => &mut std::iter::once(&mut **run),
-                _ => continue,
+                _ => {
+                    is_next &= is_preparation(entry.kind);
+                    continue;
+                }
             };
             for (place, run) in runs.enumerate() {
                 if run.touched.grants.is_empty() {
@@ -46,11 +53,15 @@ impl Session {
                 if let Some(grant) = ended(run) {
                     run.cut = Some(Cut { grant, why: why(&live, grant) });
                     head_is_cut |= index == 0 && place == 0;
+                    next_is_cut |= is_next && place == 0;
                 }
             }
+            is_next = false;
         }
         if head_is_cut {
             self.cut_off_head();
+        } else if next_is_cut {
+            self.start_cancel();
         }
     }
 
@@ -96,12 +107,8 @@ impl Session {
     /// the client sends from now on.
     pub fn cancel_for_client(&mut self, arrived: oneshot::Sender<()>) {
         if self.ledger.is_empty() {
-            // Nothing of it has been sent yet; if it waited for the schema, that is still due.
-            if matches!(self.hold, Hold::Wait { idle: true, .. }) {
-                self.hold = Hold::Nothing;
-                self.front.cancelled = true;
-                self.refresh_due = true;
-            }
+            // Nothing of it has been sent yet.
+            self.front.cancelled |= self.stop_holding();
             return;
         }
         self.start_cancel();
@@ -128,6 +135,10 @@ impl Session {
         diagnostics::refusal(&refusal(cut, run.rows), "", self.client.output.building());
         self.record_cut_off(run, cut);
     }
+}
+
+fn is_preparation(kind: Kind) -> bool {
+    matches!(kind, Kind::Parse | Kind::Bind | Kind::DescribeStatement | Kind::DescribePortal | Kind::Close)
 }
 
 fn refusal(cut: &Cut, rows: u64) -> Refusal {
