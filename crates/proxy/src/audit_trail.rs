@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use pgwarrant_audit::{Decision, Entry, Kind, Phase, Record, RecordedError, Shape, Trail, Who};
+use pgwarrant_audit::{Decision, Entry, Kind, Record, RecordedError, Shape, Trail, Who};
 use pgwarrant_grants::{Event, Grant, Request};
 use pgwarrant_sql::{Class, Reason, Refusal, Touched};
 
@@ -15,10 +15,8 @@ use crate::cache::Analysed;
 use crate::error::{End, Fatal};
 use crate::guard;
 use crate::identity::Identity;
-use crate::plan::Planned;
-use crate::refuse;
-use crate::session::{Session, Step, Waited, Waiting};
-use crate::work::{Cut, Run};
+use crate::session::{Session, Waiting};
+use crate::work::{Cut, Run, Work};
 
 /// Records of a session that wait for room in the trail; past it, its client waits.
 const WAITING: usize = 64;
@@ -66,7 +64,7 @@ impl Pending {
     }
 
     /// Who acts in this session, for the trail.
-    fn who(&mut self, identity: &Identity) -> Arc<Who> {
+    pub fn who(&mut self, identity: &Identity) -> Arc<Who> {
         let who = self.who.get_or_insert_with(|| {
             Arc::new(Who {
                 session: identity.session,
@@ -125,7 +123,7 @@ impl Pending {
     }
 }
 
-fn no_trail(error: &pgwarrant_audit::Error) -> End {
+pub fn no_trail(error: &pgwarrant_audit::Error) -> End {
     Fatal::new("58030", "the audit trail cannot be written")
         .hint("Tell whoever runs the proxy.")
         .incident(error.to_string())
@@ -134,7 +132,7 @@ fn no_trail(error: &pgwarrant_audit::Error) -> End {
 
 /// What the wall clock shows at that moment, which is about now, in µs since 1970 UTC. Of two clocks
 /// that both take time to read, the second is read some times a second only.
-fn wall_clock(moment: Instant) -> i64 {
+pub fn wall_clock(moment: Instant) -> i64 {
     thread_local! {
         static ANCHOR: Cell<Option<(Instant, i64)>> = const { Cell::new(None) };
     }
@@ -164,49 +162,8 @@ pub fn record(identity: &Identity, kind: Kind, decision: Decision) -> Record {
 }
 
 impl Session {
-    /// Sees to it that every statement that may pass raw data has a durable record. Some: held.
-    pub fn make_durable(&mut self, analysed: &Analysed, planned: &[Planned]) -> Option<Step> {
-        let mut missing = Vec::new();
-        for (index, planned) in planned.iter().enumerate() {
-            if planned.refusal.is_some() || !planned.releases() {
-                continue;
-            }
-            let known =
-                self.front.intents.get(&index).is_some_and(|(touched, _)| **touched == *planned.touched);
-            if !known {
-                let shape = self.shape(analysed, index, &planned.touched);
-                let at = wall_clock(self.now);
-                let mut event = pgwarrant_audit::Event::new(Kind::Statement, Decision::Raw, at);
-                event.phase = Phase::Intent;
-                let who = self.trail.who(&self.identity);
-                missing.push((index, planned.touched.clone(), Entry { who, shape, event }));
-            }
-        }
-        if missing.is_empty() {
-            return None;
-        }
-        let grants: Vec<u64> =
-            missing.iter().flat_map(|(_, touched, _)| touched.grants.iter().copied()).collect();
-        let (trail, reserved) = (self.shared.trail.clone(), self.shared.live.reserve(&grants));
-        Some(self.wait(Box::pin(async move {
-            // So that taking a use of these does not wait for the disk, and this thread's sessions with it.
-            if let Some(reserved) = reserved {
-                reserved.await;
-            }
-            let mut intents = Vec::with_capacity(missing.len());
-            for (index, touched, entry) in missing {
-                let number = trail.durable_entry(entry).await.map_err(|error| {
-                    tracing::error!(%error, "a statement was refused because its audit record could not be written");
-                    not_recorded()
-                });
-                intents.push((index, touched, number));
-            }
-            Waited::Durable(intents)
-        })))
-    }
-
     /// What the trail says of a statement, however it goes.
-    fn shape(&self, analysed: &Analysed, index: usize, touched: &Arc<Touched>) -> Arc<Shape> {
+    pub fn shape(&self, analysed: &Analysed, index: usize, touched: &Arc<Touched>) -> Arc<Shape> {
         let make = || self.make_shape(analysed, index, touched);
         let own = if analysed.is_own(index, touched) { analysed.shape(index, make) } else { None };
         own.unwrap_or_else(|| Arc::new(make()))
@@ -326,35 +283,6 @@ impl Session {
         self.trail.push(record);
     }
 
-    /// The intent that is this statement's, whatever becomes of it now.
-    pub fn take_intent(&mut self, index: usize) -> Option<u64> {
-        if self.front.intents.is_empty() {
-            return None;
-        }
-        self.front.intents.remove(&index).and_then(|(_, number)| number.ok())
-    }
-
-    /// Intents of the message at the front that came to nothing: it was refused after all, or the
-    /// session is over.
-    pub fn record_unused_intents(&mut self) {
-        if self.front.intents.is_empty() {
-            return;
-        }
-        for (_, number) in std::mem::take(&mut self.front.intents).into_values() {
-            if let Ok(number) = number {
-                self.record_not_sent(number);
-            }
-        }
-    }
-
-    /// The outcome of an intent whose statement was not sent: nothing has passed.
-    pub fn record_not_sent(&mut self, intent: u64) {
-        let mut record = record(&self.identity, Kind::Statement, Decision::Refused);
-        record.intent_of = Some(intent);
-        record.note = Some("it was not sent".to_owned());
-        self.trail.push(record);
-    }
-
     /// What was in flight when the session ended.
     pub fn record_end(&mut self, end: &End) {
         self.record_unused_intents();
@@ -368,6 +296,9 @@ impl Session {
         while let Some(mut entry) = self.ledger.pop() {
             if let Some(run) = crate::replies::current(&mut entry.payload) {
                 open.push(run.clone());
+            }
+            if let Work::Query(query) = &mut entry.payload {
+                open.extend(query.rest.drain(..).filter(|run| run.intent.is_some()));
             }
         }
         for run in open {
@@ -394,16 +325,6 @@ impl Session {
             }
         })
     }
-}
-
-fn not_recorded() -> Refusal {
-    refuse::refusal(
-        Reason::Unresolved,
-        "58030",
-        "the audit trail cannot be written, so no protected data may pass",
-        None,
-        Some("Try again; if it goes on, tell whoever runs the proxy."),
-    )
 }
 
 /// The name that serde gives, which the trail's readers search for.

@@ -21,7 +21,7 @@ use pgwarrant_sql::{
     Touched, Verdict, splice, template,
 };
 
-use crate::withhold;
+use crate::{intents, withhold};
 
 /// A message longer than this does not leave its memory behind for the next one.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -66,6 +66,8 @@ struct Facts {
     fingerprint: u64,
     /// It could write.
     writes: bool,
+    /// It may pass raw data and surely does nothing but read; see [`intents::only_reads`].
+    only_reads: bool,
     /// The result that its rows were described by when the wire guard last let them pass.
     description: OnceLock<Box<[u8]>>,
     /// See [`Analysed::shape`].
@@ -128,6 +130,11 @@ impl Analysed {
         self.plan.facts.get(index).is_some_and(|facts| facts.writes)
     }
 
+    /// May the statement of this index pass raw data, and does it surely do nothing but read?
+    pub fn only_reads(&self, index: usize) -> bool {
+        self.plan.facts.get(index).is_some_and(|facts| facts.only_reads)
+    }
+
     /// A RowDescription that the wire guard has let pass for this statement, under this analysis.
     pub fn passed(&self, index: usize) -> Option<&[u8]> {
         self.plan.facts.get(index)?.description.get().map(|description| &**description)
@@ -182,10 +189,13 @@ impl Plan {
             .iter()
             .map(|statement| {
                 let tokens = tokens.get(statement.tokens.clone()).unwrap_or_default();
+                let runs_another = matches!(statement.class, Class::Execute | Class::Fetch);
                 Facts {
                     touched: Arc::new(statement.touched.clone()),
                     fingerprint: template::fingerprint(&template::template(text, tokens)),
                     writes: withhold::writes(statement.class, text, tokens),
+                    only_reads: (runs_another || !statement.touched.raw.is_empty())
+                        && intents::only_reads(statement.class, text, tokens, &basis.catalogue),
                     description: OnceLock::new(),
                     shape: OnceLock::new(),
                 }

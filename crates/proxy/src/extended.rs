@@ -324,7 +324,7 @@ impl Session {
         planned.charged |= portal.charged.load(Ordering::Relaxed);
         self.count_probes(&analysed, index, &mut planned, &portal.probes);
         let planned = [planned];
-        if let Some(step) = self.make_durable(&analysed, &planned) {
+        if let Some(step) = self.intend(&analysed, &planned)? {
             return Ok(step);
         }
         if let Some(refusal) = self.final_refusals(planned.iter()).pop().flatten() {

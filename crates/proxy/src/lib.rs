@@ -13,7 +13,8 @@
 //! is sent, `ahead` what goes before it, `refuse` makes statements fail, `guard` is the last layer, `cutoff` ends what a grant no
 //! longer covers, `state` asks what names mean, `database` keeps catalogues, `console` is the schema
 //! `pgwarrant`, `withhold` says which of the server's words may quote a value, `probing` counts
-//! values that are tried, `notify` says whose payloads pass, `audit_trail` makes the records.
+//! values that are tried, `notify` says whose payloads pass, `audit_trail` makes the records, `intents`
+//! sees to it that raw rows come after theirs.
 //!
 //! Invariants:
 //! - What a statement may show is decided before it is sent; the wire guard only finds mistakes.
@@ -40,6 +41,7 @@ mod extended;
 mod guard;
 mod identity;
 mod inspect;
+mod intents;
 mod ledger;
 mod line;
 mod login;

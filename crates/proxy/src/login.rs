@@ -23,6 +23,7 @@ use crate::cache::Cache;
 use crate::database::Database;
 use crate::error::{End, Error, Fatal};
 use crate::identity::Identity;
+use crate::intents::Intents;
 use crate::ledger::Ledger;
 use crate::mailbox::{Message, Receiver, Sender};
 use crate::names::Names;
@@ -308,6 +309,7 @@ async fn session(
         now: std::time::Instant::now(),
         scope: ledger.upcoming(),
         trail: Pending::new(shared.trail.clone()),
+        intents: Intents::new(shared.trail.clone()),
         client: side,
         upstream: Side::new(ready.stream, ready.input),
         pid: registration.pid(),

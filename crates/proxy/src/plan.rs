@@ -23,7 +23,7 @@ pub struct Planned {
     pub touched: Arc<Touched>,
     /// By the analysis or by the session.
     pub refusal: Option<Refusal>,
-    class: Class,
+    pub class: Class,
     /// The portal or cursor that it reads has been charged to its grants already.
     pub charged: bool,
     /// Which is to be marked as charged once it is.
@@ -32,6 +32,8 @@ pub struct Planned {
     pub also: Vec<Effect>,
     /// What it executes or fetches may write.
     pub writes: bool,
+    /// It, and what it executes or fetches, surely does nothing but read.
+    pub reads: bool,
     /// The same names a view that computes with raw values.
     pub computes: bool,
     /// What it executes must be made anew before.
@@ -57,6 +59,7 @@ impl Planned {
     fn adds(&mut self, analysed: &Analysed, index: usize) {
         self.touched = merged(&self.touched, &analysed.touched(index));
         self.writes |= analysed.writes(index);
+        self.reads &= analysed.only_reads(index);
         self.computes |= withhold::names_computing(analysed, index);
     }
 }
@@ -177,6 +180,7 @@ impl Session {
                 portal: None,
                 also: Vec::new(),
                 writes: false,
+                reads: false,
                 anew: None,
                 computes: false,
             });
@@ -190,6 +194,7 @@ impl Session {
             portal: None,
             also: Vec::new(),
             writes: analysed.writes(index),
+            reads: analysed.only_reads(index),
             anew: None,
             computes: false,
         };

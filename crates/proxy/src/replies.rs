@@ -17,7 +17,7 @@ use crate::diagnostics::{self, Passing};
 use crate::error::{End, Fatal};
 use crate::guard;
 use crate::ledger::{Desync, Entry, Kind, Reply};
-use crate::session::{Hold, Session, Streaming};
+use crate::session::{Session, Streaming};
 use crate::withhold::Moment;
 use crate::work::{Run, Work};
 
@@ -429,15 +429,13 @@ impl Session {
             }
             return Ok(());
         }
-        if matches!(self.hold, Hold::Wait { idle: true, .. }) {
-            // The message that waits is skipped; if it waited for the schema, that is still due.
-            self.hold = Hold::Nothing;
-            self.refresh_due = true;
-        }
+        // The message that waits is skipped.
+        self.stop_holding();
         for entry in failed.iter().rev() {
             self.decide_entry(entry, false);
         }
         let first = failed.remove(0);
+        self.record_skipped(failed.iter().filter_map(|entry| running(&entry.payload)));
         if first.swallow && self.ledger.head().is_some_and(|head| head.swallow) {
             // Ahead of a Query, which will fail as well.
             self.ahead_failed(&first.payload, error);
@@ -491,6 +489,7 @@ impl Session {
         for run in rest.iter().rev().chain(&run) {
             self.decide(&run.changes, run.sequence, false);
         }
+        self.record_skipped(rest.iter());
         let error = self.error_ahead(error);
         // After a cut-off the client has been told already.
         if !swallow && !already {

@@ -21,6 +21,7 @@ use crate::cache::{Analysed, Basis, Cache};
 use crate::database::Database;
 use crate::error::{End, Fatal};
 use crate::identity::Identity;
+use crate::intents::Intents;
 use crate::ledger::{Ledger, Sequence};
 use crate::mailbox::{Message, Receiver};
 use crate::names::Names;
@@ -45,6 +46,8 @@ pub enum Hold {
     Nothing,
     /// Until everything in flight has been answered.
     Drain,
+    /// Until all intents are durable.
+    Record,
     /// Until this is over.
     Wait {
         waiting: Waiting<Waited>,
@@ -55,9 +58,8 @@ pub enum Hold {
 
 /// What a hold has brought.
 pub enum Waited {
+    /// Nothing that has to be kept: what was waited for is looked at again.
     Refreshed,
-    /// The numbers of the audit records that are durable now, or why they are not.
-    Durable(Vec<(usize, Arc<Touched>, Result<u64, Refusal>)>),
     /// What the console calls of the message said, in the order of the text.
     Acted(VecDeque<Result<String, Refusal>>),
 }
@@ -67,8 +69,10 @@ pub enum Waited {
 pub struct Front {
     /// The catalogue was refreshed because a name was not found.
     pub refreshed: bool,
-    /// Durable audit records: for which statement, touching what, which number.
-    pub intents: HashMap<usize, (Arc<Touched>, Result<u64, Refusal>)>,
+    /// The disk was waited for, to take a use of its grants.
+    pub reserved: bool,
+    /// Intents: for which statement, touching what, which number.
+    pub intents: HashMap<usize, (Arc<Touched>, u64)>,
     pub acted: Option<VecDeque<Result<String, Refusal>>>,
     /// A CancelRequest has come while it was held.
     pub cancelled: bool,
@@ -78,6 +82,7 @@ impl Front {
     /// The next message begins. (Most need nothing of it; a new map would cost more than a look.)
     fn forget(&mut self) {
         self.refreshed = false;
+        self.reserved = false;
         self.cancelled = false;
         self.acted = None;
     }
@@ -152,6 +157,7 @@ pub struct Session {
     /// NOTICEs that wait for a frame boundary.
     pub notices: VecDeque<Vec<u8>>,
     pub trail: crate::audit_trail::Pending,
+    pub intents: Intents,
 }
 
 impl Session {
@@ -220,7 +226,7 @@ impl Session {
     fn server_input(&mut self) -> Result<(), End> {
         let mut input = std::mem::take(&mut self.upstream.input);
         let result = loop {
-            if input.is_empty() || self.client.output.is_full() {
+            if input.is_empty() || self.client.output.is_full() || self.awaits_record() {
                 break Ok(());
             }
             match self.server_message(&mut input) {
@@ -237,6 +243,9 @@ impl Session {
     fn is_held(&mut self) -> bool {
         // (While the server waits for data of the client's there is no other answer to wait for.)
         if matches!(self.hold, Hold::Drain) && (self.ledger.is_empty() || self.ledger.copying()) {
+            self.hold = Hold::Nothing;
+        }
+        if matches!(self.hold, Hold::Record) && !self.intents.are_pending() {
             self.hold = Hold::Nothing;
         }
         !matches!(self.hold, Hold::Nothing) || self.cancelling.is_some() || self.trail.is_full()
@@ -273,6 +282,7 @@ impl Session {
         }
         // Before the client is answered: so whoever has an answer finds its record handed over.
         moved |= self.trail.poll(context)?;
+        moved |= self.intents.poll(context)?;
         self.cut_off_ended();
         if self.upstream.wants_write() {
             let full = self.upstream.output.is_full();
@@ -291,7 +301,7 @@ impl Session {
                 Poll::Ready(Ok(())) | Poll::Pending => moved |= full && !self.client.output.is_full(),
             }
         }
-        if !self.upstream.ended && !self.client.output.is_full() {
+        if !self.upstream.ended && !self.client.output.is_full() && self.upstream_may_be_read() {
             match self.upstream.poll_read(context) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.upstream_gone())),
                 Poll::Ready(Ok(_)) => moved = true,
@@ -329,17 +339,28 @@ impl Session {
         !held || self.client.input.len() < HIGH_WATER
     }
 
+    /// While an answer must wait, no more is read than was read with its beginning.
+    fn upstream_may_be_read(&self) -> bool {
+        self.upstream.input.is_empty() || !self.awaits_record()
+    }
+
+    /// Ends what the client's message is held for, if nothing is lost by that.
+    pub fn stop_holding(&mut self) -> bool {
+        match self.hold {
+            Hold::Wait { idle: true, .. } => {
+                // If it waited for the schema, that is still due.
+                self.refresh_due = true;
+            }
+            Hold::Record => {}
+            Hold::Nothing | Hold::Drain | Hold::Wait { .. } => return false,
+        }
+        self.hold = Hold::Nothing;
+        true
+    }
+
     fn waited(&mut self, waited: Waited) {
         match waited {
             Waited::Refreshed => {}
-            Waited::Durable(intents) => {
-                for (index, touched, number) in intents {
-                    let before = self.front.intents.insert(index, (touched, number));
-                    if let Some((_, Ok(number))) = before {
-                        self.record_not_sent(number);
-                    }
-                }
-            }
             Waited::Acted(answers) => self.front.acted = Some(answers),
         }
     }

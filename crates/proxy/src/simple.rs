@@ -49,7 +49,7 @@ impl Session {
             }
             self.count_probes(&analysed, index, planned, &[]);
         }
-        if let Some(step) = self.make_durable(&analysed, &planned) {
+        if let Some(step) = self.intend(&analysed, &planned)? {
             return Ok(step);
         }
         if let Some(step) = self.act(&analysed, &planned, &[]) {
@@ -94,16 +94,12 @@ impl Session {
         Ok(())
     }
 
-    /// What each statement is refused for, once its audit record and its limits are known too.
+    /// What each statement is refused for, once its limits are known too.
     pub fn final_refusals<'p>(&mut self, planned: impl Iterator<Item = &'p Planned>) -> Vec<Option<Refusal>> {
         planned
-            .enumerate()
-            .map(|(index, planned)| {
+            .map(|planned| {
                 if planned.refusal.is_some() {
                     return planned.refusal.clone();
-                }
-                if let Some((_, Err(refusal))) = self.front.intents.get(&index) {
-                    return Some(refusal.clone());
                 }
                 if !planned.releases() || planned.charged {
                     return None;

@@ -44,6 +44,11 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start(name: &str) -> Self {
+        Self::start_on(name, pgwarrant_audit::MemoryStore::default()).await
+    }
+
+    /// The same with its audit trail in that store.
+    pub async fn start_on(name: &str, disk: impl pgwarrant_audit::BlockStore) -> Self {
         let (host, port, superuser) = server();
         let database = format!("proxy_{name}_{}", std::process::id());
         let mut control = Client::direct("postgres").await;
@@ -61,8 +66,7 @@ impl Fixture {
         let of_grants = pgwarrant_grants::Settings { groups: groups.clone(), ..Default::default() };
         let store = pgwarrant_grants::MemoryStore::default();
         let live = Live::open(store, pgwarrant_grants::SystemClock, of_grants).expect("grants open");
-        let store = pgwarrant_audit::MemoryStore::default();
-        let trail = pgwarrant_audit::Trail::with_store(store, Default::default()).expect("the trail opens");
+        let trail = pgwarrant_audit::Trail::with_store(disk, Default::default()).expect("the trail opens");
         let user = |name: &str, group: &str| User {
             name: name.to_owned(),
             scram: Some(auth::make_verifier(name, auth::DEFAULT_ITERATIONS).expect("a verifier")),
@@ -127,12 +131,16 @@ impl Fixture {
 
     /// A live grant on e-mail addresses for ada.
     pub async fn grant(&self, rows: Option<&str>, max_rows: Option<u64>) -> u64 {
-        let mut ada = self.ada().await;
         let rows = rows.map_or(String::new(), |rows| format!(", rows => '{rows}'"));
         let most = max_rows.map_or(String::new(), |most| format!(", max_rows => {most}"));
-        let call = format!(
-            "SELECT request_id FROM pgwarrant.request('customers.email', reason => 'a test'{rows}{most})"
-        );
+        self.grant_with(&format!("{rows}{most}")).await
+    }
+
+    /// The same, asked for with `more` arguments.
+    pub async fn grant_with(&self, more: &str) -> u64 {
+        let mut ada = self.ada().await;
+        let call =
+            format!("SELECT request_id FROM pgwarrant.request('customers.email', reason => 'a test'{more})");
         let request = ada
             .run(&call)
             .await
@@ -168,7 +176,7 @@ fn petra() -> Principal {
 pub struct Client {
     stream: Stream,
     input: BytesMut,
-    pid: u32,
+    cancel: Option<upstream::CancelTarget>,
 }
 
 impl Client {
@@ -182,8 +190,21 @@ impl Client {
         let parameters = [("client_encoding", "UTF8"), ("application_name", "test")];
         let login = upstream::Login { user, password, database, parameters: &parameters, minor: 0 };
         let connected = upstream::connect(&server, &login).await.expect("it signs in");
-        let pid = connected.cancel.as_ref().map_or(0, upstream::CancelTarget::pid);
-        Self { stream: connected.stream, input: connected.input, pid }
+        Self { stream: connected.stream, input: connected.input, cancel: connected.cancel }
+    }
+
+    /// Sends a CancelRequest, which has arrived when this returns.
+    pub async fn cancel(&self) {
+        self.cancel.as_ref().expect("a key").cancel().await.expect("it arrives");
+    }
+
+    /// What comes until nothing has come for a while, or the connection has ended.
+    pub async fn so_far(&mut self) -> Vec<String> {
+        let mut seen = Vec::new();
+        while let Ok(Some(message)) = tokio::time::timeout(Duration::from_millis(150), self.message()).await {
+            seen.push(message);
+        }
+        seen
     }
 
     /// One Query, and what it brings up to ReadyForQuery.
@@ -260,9 +281,10 @@ impl Client {
 
     /// The next message but ParameterStatus, described; None: the connection has ended.
     pub async fn message(&mut self) -> Option<String> {
+        let pid = self.cancel.as_ref().map_or(0, upstream::CancelTarget::pid);
         loop {
             if let Some(header) = frame::next(&self.input, frame::MAX_BACKEND).expect("a frame") {
-                let described = describe(header.tag, header.body(&self.input), self.pid);
+                let described = describe(header.tag, header.body(&self.input), pid);
                 self.input.advance(header.len);
                 if header.tag != b'S' {
                     return Some(described);
