@@ -153,11 +153,7 @@ impl Trail {
     /// After an error, nothing is known about this record, and no raw protected data may pass. A
     /// caller that stops waiting does not take the record back.
     pub async fn durable(&self, record: Record) -> Result<u64, Error> {
-        self.durable_entry(record.into()).await
-    }
-
-    /// The same with a record in parts.
-    pub async fn durable_entry(&self, entry: Entry) -> Result<u64, Error> {
+        let entry = Entry::from(record);
         let seq = self.inner.queue.put(&entry.who, &entry.shape, &entry.event, true).await?;
         self.until_durable(seq).await.map(|_| seq)
     }
