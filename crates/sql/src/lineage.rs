@@ -17,6 +17,7 @@ use sqlparser::ast::{
 };
 
 use crate::analyse::expr::idents;
+use crate::analyse::keywords;
 use crate::analyse::normalise::normalise;
 use crate::analyse::parse::parse;
 use crate::analyse::source::Source;
@@ -46,7 +47,8 @@ pub fn lineage(
     let tokens = lexer::lex(definition, &limits).ok()?;
     let ranges = lexer::split(definition, &tokens);
     let [range] = ranges.as_slice() else { return None };
-    let source = Source { text: definition, tokens: &tokens, range: range.clone() };
+    let keywords = keywords::of_tokens(definition, &tokens);
+    let source = Source { text: definition, tokens: &tokens, keywords: &keywords, range: range.clone() };
     with_room(&source, || {
         let (parsed, _) = normalise(&source, None);
         let Ok(Statement::Query(query)) = parse(parsed, limits.nesting) else { return None };

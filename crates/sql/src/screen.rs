@@ -4,12 +4,11 @@
 //! query is forwarded as written, even one that the parser would not understand. Where it is yes,
 //! the analysis has to account for every token found here.
 
-use std::ops::Range;
-
 use pgwarrant_catalog::{Catalogue, FunctionSafety};
 
-use crate::analyse::keywords::{self, Category};
-use crate::{Token, TokenKind};
+use crate::TokenKind;
+use crate::analyse::keywords::Category;
+use crate::analyse::source::Source;
 
 /// What a token could mean. Several may be true of one token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,14 +39,14 @@ pub struct Finding {
 }
 
 /// Every token of a statement that names something protected or risky, in order.
-pub fn screen(text: &str, tokens: &[Token], statement: Range<usize>, catalogue: &Catalogue) -> Vec<Finding> {
+pub(crate) fn screen(source: &Source<'_>, catalogue: &Catalogue) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for index in statement.clone() {
-        let Some(token) = tokens.get(index) else { break };
+    for index in source.range.clone() {
+        let Some(token) = source.token(index) else { break };
         let mut found = |risk| findings.push(Finding { token: index, risk });
         match token.kind {
             TokenKind::Identifier | TokenKind::QuotedIdentifier => {
-                let Some(name) = keywords::name(token, text) else { continue };
+                let Some(name) = source.name(index) else { continue };
                 let name: &str = &name;
                 if catalogue.names.contains_key(name) {
                     found(Risk::Relation);
@@ -65,9 +64,7 @@ pub fn screen(text: &str, tokens: &[Token], statement: Range<usize>, catalogue: 
                     Some(FunctionSafety::Unsafe { .. }) => found(Risk::UnsafeFunction),
                     Some(FunctionSafety::Safe) => {}
                     Some(FunctionSafety::Unknown) | None => {
-                        let call = statement.contains(&(index + 1))
-                            && tokens.get(index + 1).is_some_and(|next| next.is_punct(text, "("));
-                        if call && !is_grammar(text, tokens, index, &statement) {
+                        if source.punct(index + 1, "(") && !is_grammar(source, index) {
                             found(Risk::UnknownFunction);
                         }
                     }
@@ -85,7 +82,7 @@ pub fn screen(text: &str, tokens: &[Token], statement: Range<usize>, catalogue: 
                 }
             }
             TokenKind::Operator => {
-                let written = token.text(text);
+                let written = token.text(source.text);
                 // `!=` is `<>` to PostgreSQL's lexer.
                 let operator = if written == "!=" { "<>" } else { written };
                 if catalogue.unsafe_operators.contains_key(operator) {
@@ -155,26 +152,19 @@ const BEFORE_PARENTHESIS: [&str; 34] = [
 ];
 
 /// Is the word at `index`, which stands before a parenthesis, no function's name?
-fn is_grammar(text: &str, tokens: &[Token], index: usize, statement: &Range<usize>) -> bool {
-    let Some(token) = tokens.get(index) else { return false };
-    let before = |offset: usize| {
-        index
-            .checked_sub(offset)
-            .filter(|before| statement.contains(before))
-            .and_then(|before| tokens.get(before))
-    };
+fn is_grammar(source: &Source<'_>, index: usize) -> bool {
+    let before = |offset: usize| index.checked_sub(offset);
     // INSERT INTO schema.name (…
-    let head = if before(1).is_some_and(|token| token.is_punct(text, ".")) { before(3) } else { before(1) };
-    if head.is_some_and(|head| head.is_keyword(text, "into")) {
+    let head = if before(1).is_some_and(|point| source.punct(point, ".")) { before(3) } else { before(1) };
+    if head.is_some_and(|head| source.keyword(head, "into")) {
         return true;
     }
     // FROM f(x) AS t(…, CAST(x AS t(…, WITH t(…
-    let gives = ["as", "with", "recursive"];
-    if before(1).is_some_and(|before| gives.iter().any(|word| before.is_keyword(text, word))) {
+    if before(1).is_some_and(|before| source.one_of(before, &["as", "with", "recursive"])) {
         return true;
     }
-    let raw = token.text(text);
-    token.kind == TokenKind::Identifier
-        && (matches!(keywords::category_of(raw), Some(Category::Reserved | Category::Column))
-            || BEFORE_PARENTHESIS.iter().any(|word| raw.eq_ignore_ascii_case(word)))
+    source.known(index).is_some_and(|keyword| {
+        matches!(keyword.category, Category::Reserved | Category::Column)
+            || BEFORE_PARENTHESIS.contains(&keyword.text)
+    })
 }

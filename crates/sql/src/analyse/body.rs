@@ -47,7 +47,7 @@ pub(crate) fn analyse(
     state: &State<'_>,
     body: Body,
 ) -> Result<Finished, Refusal> {
-    let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);
+    let findings = screen(source, context.catalogue);
     if findings.is_empty() {
         // SELECT INTO makes a relation, which may be a temporary one.
         let into = source.one_of(source.range.start, &["select", "with"])

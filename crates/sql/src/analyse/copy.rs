@@ -115,7 +115,7 @@ fn relation(
     to: bool,
 ) -> Result<Finished, Refusal> {
     let source = &statement.part(statement.range.start..parts.direction);
-    let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);
+    let findings = screen(source, context.catalogue);
     if findings.is_empty() {
         return Ok(Finished::default());
     }

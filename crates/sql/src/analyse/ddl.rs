@@ -297,7 +297,7 @@ fn other(
     let runs = source.one_of(source.range.start, &["create", "alter"]);
     let mut done = Finished { effects: vec![Effect::Ddl], ..Finished::default() };
     let mut concerns = changes_names;
-    for finding in screen(source.text, source.tokens, source.range.clone(), context.catalogue) {
+    for finding in screen(source, context.catalogue) {
         let token = finding.token;
         let byte = source.byte(token);
         let name = source.name(token).unwrap_or_default();
@@ -425,7 +425,7 @@ pub(crate) fn relations(
     verb: &str,
     actions: Actions,
 ) -> Result<Finished, Refusal> {
-    let findings = screen(source.text, source.tokens, source.range.clone(), context.catalogue);
+    let findings = screen(source, context.catalogue);
     let last = source.range.end.saturating_sub(1);
     if findings.is_empty() && !source.keyword(last, "cascade") {
         return Ok(Finished::default());
@@ -506,7 +506,7 @@ pub(crate) fn maintain(
     if let (true, Some(culprit)) = (rewrites, ddl_names::fires(source, context.catalogue)) {
         return Err(refuse::unsafe_call("maintenance", culprit, source.byte(source.range.start)));
     }
-    for finding in screen(source.text, source.tokens, source.range.clone(), context.catalogue) {
+    for finding in screen(source, context.catalogue) {
         let byte = source.byte(finding.token);
         match finding.risk {
             Risk::Relation => {

@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::Token as Parsed;
 
 use super::account::Role;
-use super::normalise::{Normaliser, Open, quoted};
+use super::normalise::{self, Normaliser, Open, quoted};
 use super::{call_forms, keywords};
 use crate::TokenKind;
 
@@ -91,14 +91,14 @@ pub(crate) fn rewrite(to: &mut Normaliser<'_, '_>, index: usize) -> Option<usize
                         && source.punct(index + 1, "(") =>
                 {
                     for token in [
-                        Parsed::make_word("WITH", None),
+                        normalise::word("with"),
                         quoted("\0"),
-                        Parsed::make_word("AS", None),
+                        normalise::word("as"),
                         Parsed::LParen,
-                        Parsed::make_word("SELECT", None),
+                        normalise::word("select"),
                         Parsed::Number("1".to_owned(), false),
                         Parsed::RParen,
-                        Parsed::make_word("VALUES", None),
+                        normalise::word("values"),
                     ] {
                         to.emit(index, token);
                     }

@@ -4,7 +4,7 @@
 //! keyword is handed to the parser as a quoted name, so that keywords of other dialects (QUALIFY,
 //! PIVOT, SAMPLE, …) cannot change what a statement means.
 
-use std::borrow::Cow;
+use sqlparser::keywords::{ALL_KEYWORDS, ALL_KEYWORDS_INDEX, Keyword as Parsed};
 
 use crate::{Token, TokenKind};
 
@@ -20,35 +20,39 @@ pub(crate) enum Category {
     Unreserved,
 }
 
+/// One of PostgreSQL's keywords.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keyword {
+    /// In lower case.
+    pub text: &'static str,
+    pub category: Category,
+    /// What it is to the parser; many are nothing.
+    pub parsed: Parsed,
+}
+
+/// The keyword that each token is.
+pub(crate) fn of_tokens(text: &str, tokens: &[Token]) -> Vec<Option<&'static Keyword>> {
+    let keyword = |token: &Token| match token.kind {
+        TokenKind::Identifier => find(token.text(text)),
+        _ => None,
+    };
+    tokens.iter().map(keyword).collect()
+}
+
 /// The category of a folded word; None: no keyword.
 pub(crate) fn category(word: &str) -> Option<Category> {
-    find(word.as_bytes()).filter(|(keyword, _)| *keyword == word).map(|(_, category)| category)
+    find(word).filter(|keyword| keyword.text == word).map(|keyword| keyword.category)
 }
 
-/// The category of an unquoted word as written, in any case; None: no keyword.
-pub(crate) fn category_of(raw: &str) -> Option<Category> {
-    find(raw.as_bytes()).map(|(_, category)| category)
-}
-
-/// An unquoted word as written, folded; None: no keyword.
-pub(crate) fn keyword(raw: &str) -> Option<&'static str> {
-    find(raw.as_bytes()).map(|(keyword, _)| keyword)
-}
-
-/// [`Token::identifier`], without a copy of a keyword in capitals: what most words in capitals are.
-pub(crate) fn name<'t>(token: &Token, text: &'t str) -> Option<Cow<'t, str>> {
-    let known = if token.kind == TokenKind::Identifier { keyword(token.text(text)) } else { None };
-    known.map(Cow::Borrowed).or_else(|| token.identifier(text))
-}
-
-/// The keyword that a word is in some case: it is asked for every word of a statement, several times.
-fn find(word: &[u8]) -> Option<(&'static str, Category)> {
+/// The keyword that an unquoted word, as written, is.
+pub(crate) fn find(word: &str) -> Option<&'static Keyword> {
+    let word = word.as_bytes();
     let mut place = place(word)?;
     loop {
         let entry = PLACES.get(place).copied()?.checked_sub(1)?;
         let found = KEYWORDS.get(usize::from(entry))?;
-        if found.0.as_bytes().eq_ignore_ascii_case(word) {
-            return Some(*found);
+        if found.text.as_bytes().eq_ignore_ascii_case(word) {
+            return Some(found);
         }
         place = (place + 1) % PLACES.len();
     }
@@ -73,8 +77,9 @@ const COUNT: usize = RESERVED.len() + TYPE_FUNCTION.len() + COLUMN.len() + UNRES
 const PLACES_LENGTH: usize = 2_048;
 
 /// All keywords.
-static KEYWORDS: [(&str, Category); COUNT] = {
-    let mut all = [("", Category::Reserved); COUNT];
+static KEYWORDS: [Keyword; COUNT] = {
+    let none = Keyword { text: "", category: Category::Reserved, parsed: Parsed::NoKeyword };
+    let mut all = [none; COUNT];
     let lists: [(&[&str], Category); 4] = [
         (&RESERVED, Category::Reserved),
         (&TYPE_FUNCTION, Category::TypeFunction),
@@ -86,7 +91,7 @@ static KEYWORDS: [(&str, Category); COUNT] = {
         let (words, category) = lists[list];
         let mut word = 0;
         while word < words.len() {
-            all[next] = (words[word], category);
+            all[next] = Keyword { text: words[word], category, parsed: parsed(words[word]) };
             word += 1;
             next += 1;
         }
@@ -95,12 +100,33 @@ static KEYWORDS: [(&str, Category); COUNT] = {
     all
 };
 
+/// The parser's keyword of this word; its list is in the order of the alphabet.
+const fn parsed(word: &str) -> Parsed {
+    let word = word.as_bytes();
+    let (mut low, mut high) = (0, ALL_KEYWORDS.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let candidate = ALL_KEYWORDS[middle].as_bytes();
+        let mut at = 0;
+        while at < word.len() && at < candidate.len() && word[at].to_ascii_uppercase() == candidate[at] {
+            at += 1;
+        }
+        if at == word.len() && at == candidate.len() {
+            return ALL_KEYWORDS_INDEX[middle];
+        }
+        let is_before =
+            at == word.len() || (at < candidate.len() && word[at].to_ascii_uppercase() < candidate[at]);
+        if is_before { high = middle } else { low = middle + 1 }
+    }
+    Parsed::NoKeyword
+}
+
 /// A hash table with open addressing: indexes in [`KEYWORDS`], counted from 1; 0 is free.
 static PLACES: [u16; PLACES_LENGTH] = {
     let mut places = [0; PLACES_LENGTH];
     let mut index = 0;
     while index < COUNT {
-        let Some(mut place) = place(KEYWORDS[index].0.as_bytes()) else { panic!("a keyword is too long") };
+        let Some(mut place) = place(KEYWORDS[index].text.as_bytes()) else { panic!("a keyword is too long") };
         while places[place] != 0 {
             place = (place + 1) % PLACES_LENGTH;
         }
@@ -193,6 +219,8 @@ const UNRESERVED: [&str; 331] = [
 
 #[cfg(test)]
 mod tests {
+    use sqlparser::tokenizer::Token;
+
     use super::*;
 
     #[test]
@@ -208,12 +236,15 @@ mod tests {
         {
             let upper = word.to_ascii_uppercase();
             assert_eq!(category(word), Some(found), "{word}");
-            assert_eq!(category_of(&upper), Some(found), "{word}");
+            let keyword = find(&upper).expect("a keyword");
+            assert_eq!((keyword.text, keyword.category), (word, found), "{word}");
+            let Token::Word(token) = Token::make_word(word, None) else { panic!("{word} is no word") };
+            assert_eq!(keyword.parsed, token.keyword, "{word}");
             assert_eq!(category(&upper), None, "{word}");
             assert_eq!(category(&format!("{word}x")).or(category(&format!("x{word}"))), None, "{word}");
         }
         for word in ["", "s", "current\u{7f}user", "customers", "SELECTED", "a_very_long_name_indeed"] {
-            assert_eq!(category_of(word), None, "{word}");
+            assert!(find(word).is_none(), "{word}");
         }
     }
 }

@@ -78,8 +78,9 @@ pub(crate) fn statements(
     context: &Context<'_>,
 ) -> Vec<Statement> {
     let mut state = State { session: Cow::Borrowed(context.session), unknown: None };
+    let keywords = keywords::of_tokens(text, tokens);
     let each = ranges.iter().map(|range| {
-        let source = Source { text, tokens, range: range.clone() };
+        let source = Source { text, tokens, keywords: &keywords, range: range.clone() };
         statement(&source, context, &mut state)
     });
     each.collect()
@@ -135,8 +136,7 @@ fn too_large(message: impl Into<String>) -> Refusal {
 
 /// Refuses what is nested too deeply: parentheses, CASE, and operators before operands.
 fn nesting(source: &Source<'_>, limits: &Limits) -> Result<(), Refusal> {
-    let deepest = depth(source.text, source.tokens, source.range.clone());
-    match deepest > limits.nesting {
+    match depth(source) > limits.nesting {
         true => Err(too_large("statement is nested too deeply").at(source.byte(source.range.start))),
         false => Ok(()),
     }
@@ -144,17 +144,16 @@ fn nesting(source: &Source<'_>, limits: &Limits) -> Result<(), Refusal> {
 
 /// How deeply a statement is nested. A join that waits for its condition (`a JOIN b JOIN c ON … ON …`)
 /// is a level too.
-fn depth(text: &str, tokens: &[Token], range: Range<usize>) -> usize {
+fn depth(source: &Source<'_>) -> usize {
     let (mut open, mut prefixes, mut joins, mut deepest) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut plain_join = true;
-    for token in tokens.get(range).unwrap_or_default() {
-        let raw = token.text(text);
-        let word = match token.kind {
-            TokenKind::Identifier => keywords::keyword(raw).unwrap_or_default(),
-            TokenKind::Punctuation => raw,
+    for index in source.range.clone() {
+        let word = match source.token(index).map(|token| token.kind) {
+            Some(TokenKind::Identifier) => source.any_keyword(index).unwrap_or_default(),
+            Some(TokenKind::Punctuation) => source.raw(index),
             _ => "",
         };
-        prefixes = if token.kind == TokenKind::Operator || word == "not" { prefixes + 1 } else { 0 };
+        prefixes = if source.is_operator(index) || word == "not" { prefixes + 1 } else { 0 };
         match word {
             "(" | "[" | "case" => open += 1,
             ")" | "]" | "end" => open = open.saturating_sub(1),
@@ -173,7 +172,6 @@ fn depth(text: &str, tokens: &[Token], range: Range<usize>) -> usize {
 pub(crate) fn with_room<T>(source: &Source<'_>, analysis: impl FnOnce() -> T) -> T {
     // Without optimisation frames are several times as large.
     let level = if cfg!(debug_assertions) { 256 << 10 } else { 48 << 10 };
-    let deepest = depth(source.text, source.tokens, source.range.clone());
-    let room = (256 << 10) + deepest * level + source.range.len() * (2 << 10);
+    let room = (256 << 10) + depth(source) * level + source.range.len() * (2 << 10);
     stacker::maybe_grow(room, room, analysis)
 }

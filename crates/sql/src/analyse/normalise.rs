@@ -10,11 +10,10 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token as Parsed, TokenWithSpan, Word};
 
 use super::account::Role;
-use super::keywords::{self, Category};
+use super::keywords::{self, Category, Keyword};
 use super::parse::place;
 use super::source::Source;
 use super::{call_forms, expr_forms, from_forms};
@@ -89,7 +88,7 @@ impl Normaliser<'_, '_> {
     }
 
     pub(crate) fn emit_keyword(&mut self, index: usize, keyword: &str) {
-        self.emit(index, Parsed::make_word(keyword, None));
+        self.emit(index, word(keyword));
     }
 
     pub(crate) fn emit_name(&mut self, index: usize, name: &str) {
@@ -115,8 +114,8 @@ impl Normaliser<'_, '_> {
         let Some(token) = self.source.token(index) else { return };
         let text = token.text(self.source.text);
         let parsed = match token.kind {
-            TokenKind::Identifier => match keywords::keyword(text) {
-                Some(keyword) => Parsed::make_word(keyword, None),
+            TokenKind::Identifier => match self.source.known(index) {
+                Some(keyword) => parsed(keyword),
                 None => quoted(self.source.name(index).unwrap_or_default()),
             },
             TokenKind::QuotedIdentifier => quoted(self.source.name(index).unwrap_or_default()),
@@ -174,7 +173,7 @@ fn names_a_function(source: &Source<'_>, index: usize) -> bool {
     let Some(token) = source.token(index) else { return false };
     match token.kind {
         TokenKind::QuotedIdentifier => true,
-        TokenKind::Identifier => match keywords::category_of(token.text(source.text)) {
+        TokenKind::Identifier => match source.known(index).map(|keyword| keyword.category) {
             None | Some(Category::TypeFunction | Category::Unreserved) => true,
             // COALESCE, SUBSTRING, ROW, …
             Some(Category::Column) => !source.one_of(index, &["values", "exists"]),
@@ -184,11 +183,20 @@ fn names_a_function(source: &Source<'_>, index: usize) -> bool {
     }
 }
 
+/// A keyword, in any case; of PostgreSQL's or, which takes longer, of the parser's alone.
+pub(crate) fn word(keyword: &str) -> Parsed {
+    keywords::find(keyword).map_or_else(|| Parsed::make_word(keyword, None), parsed)
+}
+
+fn parsed(keyword: &Keyword) -> Parsed {
+    Parsed::Word(Word { value: keyword.text.to_owned(), quote_style: None, keyword: keyword.parsed })
+}
+
 pub(crate) fn quoted<'n>(name: impl Into<Cow<'n, str>>) -> Parsed {
     Parsed::Word(Word {
         value: name.into().into_owned(),
         quote_style: Some('"'),
-        keyword: Keyword::NoKeyword,
+        keyword: sqlparser::keywords::Keyword::NoKeyword,
     })
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use pgwarrant_catalog::ColumnId;
 
-use super::keywords::{self, Category};
+use super::keywords::Category;
 use super::source::Source;
 use crate::TokenKind;
 
@@ -184,7 +184,7 @@ fn is_column(source: &Source<'_>, token: usize) -> bool {
     {
         return true;
     }
-    let category = keywords::category(&name);
+    let category = source.known(token).map(|keyword| keyword.category);
     match &*name {
         "by" => !follows(&["order", "group", "partition"]),
         "partition" => !source.keyword(token + 1, "by"),
@@ -325,12 +325,7 @@ impl Open {
             return self.query;
         }
         let after_point = token.checked_sub(1).is_some_and(|before| source.punct(before, "."));
-        let Some(found) =
-            source.token(token).filter(|found| found.kind == TokenKind::Identifier && !after_point)
-        else {
-            return false;
-        };
-        let Some(word) = keywords::keyword(found.text(source.text)) else { return false };
+        let Some(word) = source.any_keyword(token).filter(|_| !after_point) else { return false };
         match word {
             "between" => self.betweens += 1,
             "case" => self.cases += 1,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::keywords::{self, Category};
+use super::keywords::{Category, Keyword};
 use crate::{Token, TokenKind};
 
 /// A run of a message's tokens. Indexes are into the message's list; outside of the run there is
@@ -12,12 +12,14 @@ use crate::{Token, TokenKind};
 pub(crate) struct Source<'a> {
     pub text: &'a str,
     pub tokens: &'a [Token],
+    /// The keyword that each of `tokens` is.
+    pub keywords: &'a [Option<&'static Keyword>],
     pub range: Range<usize>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn part(&self, range: Range<usize>) -> Self {
-        Self { text: self.text, tokens: self.tokens, range }
+        Self { text: self.text, tokens: self.tokens, keywords: self.keywords, range }
     }
 
     #[inline]
@@ -29,23 +31,32 @@ impl<'a> Source<'a> {
         index >= self.range.end
     }
 
+    /// The keyword that stands there without quotes.
+    #[inline]
+    pub(crate) fn known(&self, index: usize) -> Option<&'static Keyword> {
+        if self.range.contains(&index) { self.keywords.get(index).copied().flatten() } else { None }
+    }
+
     /// The value of an identifier, keywords included.
     pub(crate) fn name(&self, index: usize) -> Option<Cow<'a, str>> {
-        keywords::name(self.token(index)?, self.text)
+        match self.known(index) {
+            // Without a copy of one in capitals, which most of them are.
+            Some(keyword) => Some(Cow::Borrowed(keyword.text)),
+            None => self.token(index)?.identifier(self.text),
+        }
     }
 
     /// The keyword, folded, that stands there without quotes.
     pub(crate) fn any_keyword(&self, index: usize) -> Option<&'static str> {
-        let token = self.token(index).filter(|token| token.kind == TokenKind::Identifier)?;
-        keywords::keyword(token.text(self.text))
+        self.known(index).map(|keyword| keyword.text)
     }
 
     /// The value of an identifier that may be a name: not a reserved word without quotes.
     pub(crate) fn plain_name(&self, index: usize) -> Option<Cow<'a, str>> {
-        let token = self.token(index)?;
-        let reserved = token.kind == TokenKind::Identifier
-            && keywords::category_of(token.text(self.text)) == Some(Category::Reserved);
-        if reserved { None } else { self.name(index) }
+        match self.known(index) {
+            Some(keyword) if keyword.category == Category::Reserved => None,
+            _ => self.name(index),
+        }
     }
 
     #[inline]

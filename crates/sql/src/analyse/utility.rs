@@ -155,7 +155,7 @@ pub(crate) fn names_only(source: &Source<'_>, context: &Context<'_>, effects: Ve
 
 /// Judges the risky tokens of a part of a statement that is no query.
 pub(crate) fn check(source: &Source<'_>, context: &Context<'_>, account: &Account) -> Result<(), Refusal> {
-    for finding in screen(source.text, source.tokens, source.range.clone(), context.catalogue) {
+    for finding in screen(source, context.catalogue) {
         judge(source, context, account.role(finding.token), finding)?;
     }
     Ok(())
