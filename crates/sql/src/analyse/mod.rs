@@ -15,6 +15,7 @@ mod copy;
 mod cover;
 mod ddl;
 mod ddl_names;
+mod dialect;
 mod export;
 pub(crate) mod expr;
 mod expr_forms;

@@ -1,9 +1,10 @@
 //! The parser, on our tokens.
 
 use sqlparser::ast::{Ident, Statement};
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+
+use super::dialect::Postgres;
 
 /// Why there is no tree.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,10 +17,9 @@ pub(crate) struct NotParsed {
 
 /// Parses the tokens of one query or DML statement, all of them.
 pub(crate) fn parse(tokens: Vec<TokenWithSpan>, nesting: usize) -> Result<Statement, NotParsed> {
-    const DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
     // The parser counts several steps for each level that a person would count.
     let parser = |tokens| {
-        Parser::new(&DIALECT).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens)
+        Parser::new(&Postgres).with_recursion_limit(nesting * 8 + 64).with_tokens_with_locations(tokens)
     };
     let mut first = parser(tokens);
     let Ok(statement) = first.parse_statement() else {

@@ -6,7 +6,7 @@
 use sqlparser::ast::{
     AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, ListAggOnOverflow, ObjectName, OrderByExpr, OrderBySort, Query, Subscript,
-    WindowFrameBound, WindowSpec, WindowType,
+    Value, WindowFrameBound, WindowSpec, WindowType,
 };
 
 /// A part of an expression.
@@ -37,7 +37,12 @@ pub(crate) fn parts(expr: &Expr) -> Option<Vec<Part<'_>>> {
     Some(match expr {
         Expr::Identifier(ident) => vec![Part::Name(ident)],
         Expr::Value(_) => vec![],
-        Expr::TypedString(typed) if !typed.uses_odbc_syntax => vec![Part::Type(&typed.data_type)],
+        // The parser takes a quoted name for the constant, too.
+        Expr::TypedString(typed)
+            if !typed.uses_odbc_syntax && matches!(typed.value.value, Value::SingleQuotedString(_)) =>
+        {
+            vec![Part::Type(&typed.data_type)]
+        }
         Expr::IsFalse(inner)
         | Expr::IsNotFalse(inner)
         | Expr::IsTrue(inner)
