@@ -1,7 +1,5 @@
 //! COPY.
 
-use std::collections::BTreeSet;
-
 use pgwarrant_catalog::{ColumnId, RelationKind};
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
@@ -158,27 +156,13 @@ fn relation(
     if !to || !relation.is_protected() {
         walk.write_out(&name, &relation)?;
     }
+    let alias = relation.name.clone();
     let entry = Entry {
-        alias: relation.name.clone(),
+        has_alias: true,
         // COPY of a table leaves its children out.
         only: relation.kind == RelationKind::Table,
-        relation,
-        cover,
-        tokens: tokens.start..end,
-        has_alias: true,
-        renamed: Vec::new(),
-        sample: None,
         raw: !to,
-        used: BTreeSet::new(),
-        grouped: BTreeSet::new(),
-        system: BTreeSet::new(),
-        as_row: false,
-        natural: false,
-        row_grouped: false,
-        regrouped: false,
-        references: Vec::new(),
-        target: false,
-        stored: BTreeSet::new(),
+        ..Entry::new(relation, cover, tokens.start..end, alias)
     };
     let replaced = to && entry.relation.is_protected();
     walk.entries.push(entry);

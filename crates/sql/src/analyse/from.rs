@@ -1,6 +1,5 @@
 //! The walk over FROM clauses: where relations are replaced.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -323,27 +322,8 @@ impl Walk<'_> {
         let first = parts.first().map_or(Ok(tokens.start), |first| self.token(first))?;
         // A sample follows the alias, or else the name.
         let (only, sample) = (self.facts.only.contains_key(&first), self.sample_after(tokens.end, has_alias));
-        Ok(Entry {
-            relation,
-            cover,
-            tokens,
-            alias: alias.to_owned(),
-            has_alias,
-            renamed,
-            only,
-            sample,
-            raw: false,
-            used: BTreeSet::new(),
-            grouped: BTreeSet::new(),
-            system: BTreeSet::new(),
-            as_row: false,
-            natural: false,
-            row_grouped: false,
-            regrouped: false,
-            references: Vec::new(),
-            target: false,
-            stored: BTreeSet::new(),
-        })
+        let entry = Entry::new(relation, cover, tokens, alias.to_owned());
+        Ok(Entry { has_alias, renamed, only, sample, ..entry })
     }
 
     /// The tokens that name a relation, with ONLY or a star.

@@ -56,6 +56,31 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// A reference that the statement has asked nothing of yet.
+    pub(crate) fn new(relation: Arc<Relation>, cover: Cover, tokens: Range<usize>, alias: String) -> Self {
+        Self {
+            relation,
+            cover,
+            tokens,
+            alias,
+            has_alias: false,
+            renamed: Vec::new(),
+            only: false,
+            sample: None,
+            raw: false,
+            used: BTreeSet::new(),
+            grouped: BTreeSet::new(),
+            system: BTreeSet::new(),
+            as_row: false,
+            natural: false,
+            row_grouped: false,
+            regrouped: false,
+            references: Vec::new(),
+            target: false,
+            stored: BTreeSet::new(),
+        }
+    }
+
     /// The column that goes by this name here.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         let renamed = self.renamed.iter().position(|column| column == name);

@@ -91,26 +91,12 @@ impl Walk<'_> {
             let item = Item { alias: Some(called), schema, what: What::Other };
             return Ok(Target { item, entry: None, relation: Some(relation), row, after, byte });
         }
+        let cover = cover::cover(&relation, self.context.catalogue, self.context.access);
         let entry = Entry {
-            cover: cover::cover(&relation, self.context.catalogue, self.context.access),
-            relation: relation.clone(),
-            tokens,
-            alias: called.clone(),
             has_alias: alias.is_some(),
-            renamed: Vec::new(),
-            only: false,
-            sample: None,
             raw: true,
-            used: BTreeSet::new(),
-            grouped: BTreeSet::new(),
-            system: BTreeSet::new(),
-            as_row: false,
-            natural: false,
-            row_grouped: false,
-            regrouped: false,
-            references: Vec::new(),
             target: true,
-            stored: BTreeSet::new(),
+            ..Entry::new(relation.clone(), cover, tokens, called.clone())
         };
         let entry = self.enter(entry)?;
         let item = Item { alias: Some(called), schema, what: What::Entry(entry) };
