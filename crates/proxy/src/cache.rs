@@ -425,5 +425,6 @@ fn size(plan: &Plan) -> usize {
         })
         .sum();
     // A description may come to it.
-    1024 + plan.template.len() + plan.statements.len() * 512 + splices + 2 * touched
+    // Once more for the text and the description of rows that are found out later.
+    1024 + 2 * plan.template.len() + plan.statements.len() * 1024 + splices + 2 * touched
 }
