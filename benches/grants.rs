@@ -10,8 +10,8 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use pgwarrant_catalog::ColumnId;
 use pgwarrant_grants::store::{Change, Saved};
 use pgwarrant_grants::{
-    Ask, ColumnPattern, Grant, GrantState, Group, Limits, Live, Principal, Request, Scope, Settings, Spent,
-    Store, StoreError, TestClock, Who,
+    Ask, ColumnPattern, Context, Grant, GrantState, Grounds, Group, Limits, Live, Principal, Request, Scope,
+    Settings, Spent, Store, StoreError, TestClock, Urgency, Who,
 };
 use pgwarrant_sql::{Actions, OtherRows};
 
@@ -47,6 +47,9 @@ impl Store for Full {
     fn request(&self, _id: u64) -> Result<Option<Request>, StoreError> {
         Ok(None)
     }
+    fn grounds(&self, _id: u64) -> Result<Option<Grounds>, StoreError> {
+        Ok(None)
+    }
 }
 
 fn grant(id: u64) -> Grant {
@@ -71,6 +74,14 @@ fn grant(id: u64) -> Grant {
         },
         from: NOW,
         until: NOW + (FIRST_ENDS + id) as i64,
+        not_after: None,
+        person: String::new(),
+        purpose: None,
+        case: None,
+        profile: None,
+        urgency: Urgency::Normal,
+        policies: Vec::new(),
+        review: None,
         limits: Limits::default(),
         spent: Spent::default(),
         reason: "ticket".to_owned(),
@@ -81,7 +92,7 @@ fn grant(id: u64) -> Grant {
 }
 
 fn person(user: &str) -> Principal {
-    Principal { user: user.to_owned(), groups: vec!["support".to_owned()] }
+    Principal::new(user, vec!["support".to_owned()])
 }
 
 fn settings() -> Settings {
@@ -125,7 +136,7 @@ fn lookups(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("asking", |bencher| {
         bencher.iter_batched(
             || ask.clone(),
-            |ask| live.request(&asker, DATABASE, &catalogue, ask),
+            |ask| live.request(&asker, DATABASE, &catalogue, ask, &Context::default()),
             BatchSize::SmallInput,
         )
     });

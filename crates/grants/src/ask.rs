@@ -8,7 +8,7 @@ use pgwarrant_sql::{Actions, OtherRows};
 use crate::duration::{format_duration, parse_duration};
 use crate::nearest::nearest;
 use crate::text::{MAX_REASON, MAX_TICKET, bounded, optional, printable, required};
-use crate::{Error, Limits, Settings};
+use crate::{Error, Limits, Settings, Urgency, WallMs};
 
 pub(crate) const MAX_COLUMNS_TEXT: usize = 4_096;
 pub(crate) const MAX_PATTERNS: usize = 64;
@@ -37,6 +37,28 @@ pub struct Ask {
     pub max_rows: Option<String>,
     /// Ask for a group that the caller is a member of, instead of for the caller.
     pub group: Option<String>,
+    /// `2026-03-02 09:00`, `2026-03-02T09:00:00Z`, `in 2 h`
+    pub starts_at: Option<String>,
+    /// What the data is for, where `reason` says why now.
+    pub purpose: Option<String>,
+    /// The number of a case of its own system, as `ticket` is of the tracker.
+    pub case: Option<String>,
+    /// The name of the bundle that these arguments come from.
+    pub profile: Option<String>,
+    /// `normal`, `urgent`, `break-glass`
+    pub urgency: Option<String>,
+    /// The bundle's, not the caller's: the grant's window never goes past it.
+    pub not_after: Option<WallMs>,
+}
+
+/// The arguments of a call that asks to prolong a grant, as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskMore {
+    /// Added to the end of the grant's window.
+    pub duration: Option<String>,
+    pub reason: Option<String>,
+    /// `normal`, `urgent`
+    pub urgency: Option<String>,
 }
 
 /// What an [`Ask`] means, as far as that can be said without the catalogue.
@@ -49,10 +71,49 @@ pub(crate) struct Meaning {
     pub actions: Actions,
     pub others: OtherRows,
     pub ticket: Option<String>,
+    pub purpose: Option<String>,
+    pub case: Option<String>,
+    pub profile: Option<String>,
+    pub urgency: Urgency,
+    /// Later than now.
+    pub starts_at: Option<WallMs>,
+    /// Later than now, and than `starts_at`.
+    pub not_after: Option<WallMs>,
     pub limits: Limits,
 }
 
-pub(crate) fn understand(ask: &Ask, settings: &Settings) -> Result<Meaning, Error> {
+/// What a call that asks to prolong a grant means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MoreMeaning {
+    pub duration: Duration,
+    pub reason: String,
+    pub urgency: Urgency,
+}
+
+pub(crate) fn understand_more(
+    ask: &AskMore,
+    settings: &Settings,
+    longest: Duration,
+) -> Result<MoreMeaning, Error> {
+    let urgency = parse_urgency(ask.urgency.as_deref())?;
+    if urgency == Urgency::BreakGlass {
+        return Err(Error::invalid("a grant cannot be extended by break-glass")
+            .hint("Ask for a new grant with urgency => 'break-glass'."));
+    }
+    Ok(MoreMeaning {
+        duration: duration(ask.duration.as_deref(), settings, longest)?,
+        reason: required("reason", ask.reason.as_deref().unwrap_or(""), MAX_REASON)?,
+        urgency,
+    })
+}
+
+/// `longest`: that the caller may ask for.
+pub(crate) fn understand(
+    ask: &Ask,
+    settings: &Settings,
+    longest: Duration,
+    now: WallMs,
+) -> Result<Meaning, Error> {
     let columns = parse_columns(&ask.columns)?;
     let rows = ask.rows.as_deref().map(str::trim).filter(|rows| !rows.is_empty());
     if let Some(rows) = rows {
@@ -63,14 +124,30 @@ pub(crate) fn understand(ask: &Ask, settings: &Settings) -> Result<Meaning, Erro
         return Err(Error::invalid("others => 'hide' needs rows")
             .hint("Say in rows => '…' which rows you need, or leave others out."));
     }
+    let urgency = parse_urgency(ask.urgency.as_deref())?;
+    let starts_at = parse_start(ask.starts_at.as_deref(), settings, now)?;
+    if urgency == Urgency::BreakGlass && starts_at.is_some() {
+        return Err(Error::invalid("break-glass access cannot start later")
+            .hint("Leave starts_at out, or ask with urgency => 'normal'."));
+    }
+    if ask.not_after.is_some_and(|end| end <= starts_at.unwrap_or(now)) {
+        return Err(Error::invalid("the grant would end before it starts")
+            .hint("Ask for a start within the profile's hours."));
+    }
     Ok(Meaning {
         columns,
         rows: rows.map(str::to_owned),
         reason: required("reason", ask.reason.as_deref().unwrap_or(""), MAX_REASON)?,
-        duration: duration(ask.duration.as_deref(), settings)?,
+        duration: duration(ask.duration.as_deref(), settings, longest)?,
         actions: parse_actions(ask.actions.as_deref())?,
         others,
         ticket: optional("ticket", ask.ticket.as_deref(), MAX_TICKET)?,
+        purpose: optional("purpose", ask.purpose.as_deref(), MAX_TICKET)?,
+        case: optional("case", ask.case.as_deref(), MAX_TICKET)?,
+        profile: optional("profile", ask.profile.as_deref(), MAX_SHORT)?,
+        urgency,
+        starts_at,
+        not_after: ask.not_after,
         limits: Limits {
             uses: count("max_uses", ask.max_uses.as_deref())?,
             rows: count("max_rows", ask.max_rows.as_deref())?,
@@ -78,16 +155,60 @@ pub(crate) fn understand(ask: &Ask, settings: &Settings) -> Result<Meaning, Erro
     })
 }
 
-fn duration(text: Option<&str>, settings: &Settings) -> Result<Duration, Error> {
-    let Some(text) = text else { return Ok(settings.default_duration.min(settings.max_duration)) };
+fn duration(text: Option<&str>, settings: &Settings, longest: Duration) -> Result<Duration, Error> {
+    let Some(text) = text else { return Ok(settings.default_duration.min(longest)) };
     let duration = parse_duration(text)?;
-    if duration <= settings.max_duration {
+    if duration <= longest {
         return Ok(duration);
     }
-    let max = format_duration(settings.max_duration);
+    let max = format_duration(longest);
     Err(Error::invalid(format!("duration '{}' is longer than allowed", text.trim()))
-        .detail(format!("A grant lasts {max} at most."))
+        .detail(format!("A grant that you ask for lasts {max} at most."))
         .hint(format!("Ask for {max} or less.")))
+}
+
+/// `normal`, `urgent` or `break-glass`; None: normal.
+pub fn parse_urgency(text: Option<&str>) -> Result<Urgency, Error> {
+    let Some(text) = text else { return Ok(Urgency::Normal) };
+    bounded("urgency", text, MAX_SHORT)?;
+    match text.trim().to_ascii_lowercase().as_str() {
+        "normal" => Ok(Urgency::Normal),
+        "urgent" => Ok(Urgency::Urgent),
+        "break-glass" | "break_glass" | "break glass" => Ok(Urgency::BreakGlass),
+        other => Err(Error::invalid(format!("urgency '{}' is not known", other.escape_debug()))
+            .hint("Write 'normal', 'urgent' or 'break-glass'.")),
+    }
+}
+
+/// None also for a time that is not later than now.
+fn parse_start(text: Option<&str>, settings: &Settings, now: WallMs) -> Result<Option<WallMs>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    bounded("starts_at", text, MAX_SHORT)?;
+    let at = point_in_time(text.trim(), &settings.time_zone, now).ok_or_else(|| {
+        Error::invalid(format!("starts_at '{}' is not understood", text.trim().escape_debug())).hint(
+            "Write a time, '2026-03-02 09:00' or '2026-03-02T09:00:00Z', or how long from now: 'in 2 h'.",
+        )
+    })?;
+    let ahead = u64::try_from(at.saturating_sub(now)).unwrap_or(0);
+    if Duration::from_millis(ahead) > settings.max_ahead {
+        let max = format_duration(settings.max_ahead);
+        return Err(Error::invalid(format!("starts_at '{}' is too far ahead", text.trim().escape_debug()))
+            .hint(format!("A grant can start {max} from now at the latest; ask again nearer the time.")));
+    }
+    Ok((ahead > 0).then_some(at))
+}
+
+/// With an offset from UTC, or what clocks on the wall show in `zone`.
+fn point_in_time(text: &str, zone: &jiff::tz::TimeZone, now: WallMs) -> Option<WallMs> {
+    if let Some(ahead) = text.strip_prefix("in ") {
+        return now.checked_add(i64::try_from(parse_duration(ahead).ok()?.as_millis()).ok()?);
+    }
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return Some(timestamp.as_millisecond());
+    }
+    let local: jiff::civil::DateTime = text.parse().ok()?;
+    // Where clocks are set back and show it twice, the later one; where they skip it, after the gap.
+    zone.to_ambiguous_timestamp(local).later().ok().map(|timestamp| timestamp.as_millisecond())
 }
 
 /// `select, update`; None: select.

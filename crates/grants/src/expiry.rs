@@ -1,13 +1,13 @@
-//! How grants end, and when.
+//! How grants begin and end, and when.
 //!
-//! A grant whose time is over has ended for whoever looks, on time, whether or not the task
-//! [`Live::run_expiry`] has come round: every look at the table first compares the clock with the
-//! earliest deadline. The task is there for those who do not look: statements under way, listeners,
+//! A grant whose time is over has ended for whoever looks, and one whose time has come has begun, on
+//! time, whether or not the task [`Live::run_expiry`] has come round: every look at the table first
+//! compares the clock with the earliest of these moments. The task is there for those who do not look: statements under way, listeners,
 //! the store.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::MonotonicMs;
@@ -15,7 +15,7 @@ use crate::live::{Inner, lapsed};
 use crate::saving::{lock, read, store_failed, write};
 use crate::store::Change;
 use crate::table::LiveGrant;
-use crate::{End, EndReason, Error, Event, Grant, GrantId, Live, Request, Who};
+use crate::{End, EndReason, Error, Event, Grant, GrantId, GrantState, Live, Request, WallMs, Who, panels};
 
 /// The runtime's timers stand still while the machine sleeps, so with grants to end the task
 /// looks at the clock at least so often.
@@ -25,11 +25,14 @@ const LOOK_WHEN_IDLE: Duration = Duration::from_secs(60);
 const RECORD_TIME: i64 = 60_000;
 
 pub(crate) struct Timers {
-    /// The earliest deadline; changed under the lock of `due` only.
+    /// The earliest moment of `due`; changed under its lock only.
     next: AtomicU64,
-    /// Also held while a grant ends, so that endings happen one after the other.
-    due: Mutex<BTreeSet<(MonotonicMs, GrantId)>>,
+    /// When scheduled grants begin and live ones end. Also held while a grant ends or is changed, so
+    /// that this happens one after the other.
+    due: Mutex<Due>,
 }
+
+pub(crate) type Due = BTreeSet<(MonotonicMs, GrantId)>;
 
 impl Default for Timers {
     fn default() -> Self {
@@ -44,29 +47,55 @@ impl Timers {
         self.set_next(&due);
     }
 
-    fn set_next(&self, due: &BTreeSet<(MonotonicMs, GrantId)>) {
+    /// Nobody else begins, ends or changes a grant meanwhile.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Due> {
+        lock(&self.due)
+    }
+
+    pub(crate) fn set_next(&self, due: &Due) {
         let next = due.first().map_or(MonotonicMs::MAX, |(deadline, _)| *deadline);
         self.next.store(next, Ordering::Release);
     }
 }
 
 impl Inner {
-    /// Ends what is due, and says what time it is. One load where nothing is.
+    /// Ends and begins what is due, and says what time it is. One load where nothing is.
     pub(crate) fn expire_if_due(&self) -> MonotonicMs {
         let now = self.clock.monotonic();
         if now >= self.timers.next.load(Ordering::Acquire) {
-            self.expire(now);
+            let mut due = self.timers.hold();
+            // What begins may be over already.
+            while due.first().is_some_and(|(moment, _)| *moment <= now) {
+                let later = due.split_off(&(now.saturating_add(1), 0));
+                let over = std::mem::replace(&mut *due, later);
+                self.expire(over.into_iter().filter_map(|(_, id)| self.begin(id, &mut due)));
+            }
+            self.decide_columns();
+            // Last, so that nobody passes by before all of it has happened.
+            self.timers.set_next(&due);
+            drop(due);
+            self.unsaved.notify_one();
         }
         now
     }
 
-    fn expire(&self, now: MonotonicMs) {
-        let mut due = lock(&self.timers.due);
-        let later = due.split_off(&(now.saturating_add(1), 0));
-        let over = std::mem::replace(&mut *due, later);
+    /// Begins what is scheduled; a live grant is handed back.
+    fn begin(&self, id: GrantId, due: &mut Due) -> Option<Arc<LiveGrant>> {
+        let Some(scheduled) = self.table.scheduled(id) else { return self.table.get(id) };
+        let grant = Arc::new(Grant { state: GrantState::Live, ..Grant::clone(&scheduled) });
+        let deadline = self.clock.deadline(grant.until);
+        self.table.begin(Arc::new(LiveGrant::new(grant.clone(), deadline)));
+        due.insert((deadline, id));
+        self.saving.later(Change::Grant(grant.clone()));
+        self.announce(Event::Started { grant });
+        None
+    }
+
+    fn expire(&self, over: impl Iterator<Item = Arc<LiveGrant>>) {
         let mut ended = Vec::new();
-        for live in over.into_iter().filter_map(|(_, id)| self.table.get(id)) {
-            let expired = End { why: EndReason::Expired, at: live.grant.until, by: None, reason: None };
+        for live in over {
+            let at = live.grant().until;
+            let expired = End { why: EndReason::Expired, at, by: None, reason: None };
             if let Some(was_open) = live.end(|before| before.cloned().unwrap_or(expired)) {
                 self.table.withhold(&live.grant);
                 ended.push((live, was_open));
@@ -83,11 +112,6 @@ impl Inner {
             }
             self.announce(Event::CutOff { grant });
         }
-        self.decide_columns();
-        // Last, so that nobody passes by before all of it has happened.
-        self.timers.set_next(&due);
-        drop(due);
-        self.unsaved.notify_one();
     }
 
     /// From the live ones to the ended ones, at no moment in neither.
@@ -100,7 +124,7 @@ impl Inner {
 
     /// Ends it at once, statements under way included. False: it had ended already.
     pub(crate) fn end_now(&self, live: &Arc<LiveGrant>, end: End) -> bool {
-        let mut due = lock(&self.timers.due);
+        let mut due = self.timers.hold();
         let why = end.why;
         if live.end(|_| end).is_none() {
             return false;
@@ -112,11 +136,29 @@ impl Inner {
         self.saving.later(Change::Grant(grant.clone()));
         self.announce(Event::Ended { grant: grant.clone(), why });
         self.announce(Event::CutOff { grant });
-        due.remove(&(live.deadline, live.grant.id));
+        due.remove(&(live.deadline(), live.grant.id));
         self.timers.set_next(&due);
         drop(due);
         self.unsaved.notify_one();
         true
+    }
+
+    /// Ends a grant before it begins. None: it is not scheduled (any more).
+    pub(crate) fn end_scheduled(&self, id: GrantId, end: End) -> Option<Arc<Grant>> {
+        let mut due = self.timers.hold();
+        let scheduled = self.table.unschedule(id)?;
+        let why = end.why;
+        let grant = Arc::new(Grant { state: GrantState::Ended(end), ..Grant::clone(&scheduled) });
+        self.remember(grant.clone());
+        self.decide_columns();
+        self.saving.later(Change::Grant(grant.clone()));
+        self.announce(Event::Ended { grant: grant.clone(), why });
+        self.announce(Event::CutOff { grant: grant.clone() });
+        due.remove(&(self.clock.deadline(grant.from), id));
+        self.timers.set_next(&due);
+        drop(due);
+        self.unsaved.notify_one();
+        Some(grant)
     }
 
     /// A statement would return more rows than it has left.
@@ -126,7 +168,7 @@ impl Inner {
 
     /// The last of it was taken; whoever took it may go on until the window closes.
     pub(crate) fn close_used_up(&self, live: &Arc<LiveGrant>) {
-        let due = lock(&self.timers.due);
+        let due = self.timers.hold();
         if !live.close(self.used_up()) {
             return;
         }
@@ -143,23 +185,36 @@ impl Inner {
         End { why: EndReason::UsedUp, at: self.clock.now(), by: None, reason: None }
     }
 
-    /// Requests whose time to be decided is over. The caller holds `deciding`.
-    pub(crate) fn lapse_due(&self) {
+    /// Requests whose time to be decided is over, or that ask for more of what has ended; and those
+    /// that others may decide by now. The caller holds `deciding`.
+    pub(crate) fn requests_due(&self) {
+        self.expire_if_due();
         let now = self.clock.now();
-        let mut requests = write(&self.requests);
-        let over: Vec<Arc<Request>> =
-            requests.pending.values().filter(|request| request.lapses_at <= now).cloned().collect();
-        for request in over {
-            let request = Arc::new(lapsed(&request));
-            requests.decide(request.clone(), self.settings.history);
-            self.saving.later(Change::Request(request.clone()));
-            self.announce(Event::Decided { request });
+        let due = |request: &&Arc<Request>| self.is_over(request, now) || escalates(request, now);
+        let due: Vec<Arc<Request>> = read(&self.requests).pending.values().filter(due).cloned().collect();
+        for request in due {
+            if self.is_over(&request, now) {
+                let request = Arc::new(lapsed(&request, request.lapses_at.min(now)));
+                self.saving.later(Change::Request(request.clone()));
+                self.settle(&request);
+                self.announce(Event::Decided { request });
+            } else {
+                let request = Arc::new(Request { escalated: true, ..Request::clone(&request) });
+                write(&self.requests).pending.insert(request.id, request.clone());
+                self.saving.later(Change::Request(request.clone()));
+                self.announce(Event::Escalated { request });
+            }
         }
     }
 
-    fn must_lapse(&self) -> bool {
+    fn is_over(&self, request: &Request, now: WallMs) -> bool {
+        request.lapses_at <= now || request.extends.is_some_and(|id| !self.is_open(id))
+    }
+
+    fn are_requests_due(&self) -> bool {
         let now = self.clock.now();
-        read(&self.requests).pending.values().any(|request| request.lapses_at <= now)
+        let requests = read(&self.requests);
+        requests.pending.values().any(|request| self.is_over(request, now) || escalates(request, now))
     }
 
     fn must_record_time(&self) -> bool {
@@ -181,7 +236,7 @@ impl Inner {
     }
 
     fn has_books_to_keep(&self) -> bool {
-        self.must_lapse()
+        self.are_requests_due()
             || self.must_record_time()
             || !self.saving.all_saved()
             || !lock(&self.low).is_empty()
@@ -194,8 +249,13 @@ impl Inner {
     }
 }
 
+/// Is it to be told that others may decide it too?
+fn escalates(request: &Request, now: WallMs) -> bool {
+    !request.escalated && panels::escalation_due(request, now)
+}
+
 impl Live {
-    /// Ends grants and requests on time, for as long as the process runs, and writes down what
+    /// Begins and ends grants, and ends requests, on time, for as long as the process runs, and writes down what
     /// ended. The two go on side by side: a slow disk does not delay an end.
     pub async fn run_expiry(self) {
         tokio::join!(self.watch_deadlines(), self.keep_books());
@@ -235,7 +295,7 @@ impl Live {
         self.0.expire_if_due();
         let numbers = {
             let last = lock(&self.0.deciding);
-            self.0.lapse_due();
+            self.0.requests_due();
             self.0.decide_columns();
             last.grant + last.request
         };

@@ -10,12 +10,14 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::clock::Anchored;
 use crate::expiry::Timers;
+use crate::recent::Recent;
 use crate::saving::{Saving, read, store_failed, write};
 use crate::store::Change;
 use crate::table::{LiveGrant, Seat, Table};
+use crate::waiting::Waiting;
 use crate::{
-    Clock, Decision, End, EndReason, Error, Event, Grant, GrantId, GrantState, Principal, Request, RequestId,
-    RequestState, Settings, Store, Who,
+    Arbiter, ByGroups, Clock, Decision, End, EndReason, Error, Event, Grant, GrantId, GrantState, Grounds,
+    Principal, Request, RequestId, RequestState, Settings, Store, WallMs, Who, panels,
 };
 
 /// A receiver that falls this far behind is told that it missed some, and looks at everything.
@@ -48,6 +50,7 @@ impl Watch {
 
 pub(crate) struct Inner {
     pub settings: Settings,
+    pub arbiter: Arc<dyn Arbiter>,
     pub clock: Anchored,
     pub saving: Saving,
     pub table: Table,
@@ -55,6 +58,10 @@ pub(crate) struct Inner {
     pub requests: RwLock<Requests>,
     /// The most recently ended grants, oldest first.
     pub ended: RwLock<VecDeque<Arc<Grant>>>,
+    /// Ended grants whose review is open, however long ago.
+    pub unreviewed: RwLock<BTreeMap<GrantId, Arc<Grant>>>,
+    pub recent: Recent,
+    pub waiting: Waiting,
     /// Decisions are made one after the other, disk included; looking things up never waits here.
     pub deciding: Mutex<LastNumbers>,
     pub events: broadcast::Sender<Event>,
@@ -83,8 +90,19 @@ pub(crate) struct Requests {
 }
 
 impl Live {
-    /// Takes up where the process before left off. Waits for the disk.
+    /// As [`Live::open_with`], where the groups' rights are all that decides.
     pub fn open(store: impl Store, clock: impl Clock, settings: Settings) -> Result<Live, Error> {
+        let arbiter = Arc::new(ByGroups::new(&settings));
+        Live::open_with(store, clock, settings, arbiter)
+    }
+
+    /// Takes up where the process before left off. Waits for the disk.
+    pub fn open_with(
+        store: impl Store,
+        clock: impl Clock,
+        settings: Settings,
+        arbiter: Arc<dyn Arbiter>,
+    ) -> Result<Live, Error> {
         let saved = store.load(settings.history).map_err(|error| store_failed(&error))?;
         let clock = Anchored::new(clock);
         let now = clock.now();
@@ -97,12 +115,16 @@ impl Live {
         }
         let inner = Inner {
             settings,
+            arbiter,
             clock,
             saving: Saving::new(store),
             table: Table::new(),
             timers: Timers::default(),
             requests: RwLock::default(),
-            ended: RwLock::new(saved.ended.into_iter().map(Arc::new).collect()),
+            ended: RwLock::default(),
+            unreviewed: RwLock::default(),
+            recent: Recent::default(),
+            waiting: Waiting::default(),
             deciding: Mutex::new(LastNumbers { grant: saved.last_grant, request: saved.last_request }),
             events: broadcast::channel(EVENTS).0,
             wake: Notify::new(),
@@ -111,8 +133,15 @@ impl Live {
             seen: AtomicI64::new(now),
             trimmed: AtomicU64::new(0),
         };
+        {
+            let ended: Vec<Arc<Grant>> = saved.ended.into_iter().map(Arc::new).collect();
+            ended.iter().for_each(|grant| inner.recent.add(grant.clone(), now));
+            *write(&inner.ended) = ended.into();
+            let unreviewed = saved.unreviewed.into_iter().map(|grant| (grant.id, Arc::new(grant)));
+            *write(&inner.unreviewed) = unreviewed.collect();
+        }
         for grant in saved.live {
-            inner.take_up(grant, set_back, now);
+            inner.take_up(grant, set_back, saved.seen, now);
         }
         {
             let mut requests = write(&inner.requests);
@@ -157,7 +186,7 @@ impl Live {
     /// May rows still pass under this grant?
     pub fn is_live(&self, id: GrantId) -> bool {
         let now = self.0.expire_if_due();
-        self.0.table.look(id, |live| !live.has_ended() && now < live.deadline)
+        self.0.table.look(id, |live| !live.has_ended() && now < live.deadline())
     }
 
     /// For [`LiveGrant::has_ended`], where even a hash probe a batch of rows is too much. None: it
@@ -181,13 +210,18 @@ impl Live {
         &self.0.settings
     }
 
-    /// Live grants and the most recently ended ones, newest first.
+    /// Scheduled and live grants, the most recently ended ones and those whose review is open, newest
+    /// first.
     pub fn grants(&self) -> Vec<Arc<Grant>> {
         self.0.expire_if_due();
-        // In this order and by number: one that ends between the two looks is there once.
-        let mut grants: BTreeMap<GrantId, Arc<Grant>> =
-            self.0.table.all().iter().map(|live| (live.grant.id, live.grant())).collect();
-        grants.extend(read(&self.0.ended).iter().map(|grant| (grant.id, grant.clone())));
+        let mut grants: BTreeMap<GrantId, Arc<Grant>> = BTreeMap::new();
+        let mut add = |grant: Arc<Grant>| grants.insert(grant.id, grant);
+        // In the order of a grant's life and by number: one that goes on between two looks is there
+        // once.
+        self.0.table.all_scheduled().into_iter().for_each(|grant| _ = add(grant));
+        self.0.table.all().iter().for_each(|live| _ = add(live.grant()));
+        read(&self.0.unreviewed).values().for_each(|grant| _ = add(grant.clone()));
+        read(&self.0.ended).iter().for_each(|grant| _ = add(grant.clone()));
         grants.into_values().rev().collect()
     }
 
@@ -196,7 +230,7 @@ impl Live {
         let now = self.0.clock.now();
         let requests = read(&self.0.requests);
         let pending = requests.pending.values().map(|request| match request.lapses_at <= now {
-            true => Arc::new(lapsed(request)),
+            true => Arc::new(lapsed(request, request.lapses_at)),
             false => request.clone(),
         });
         let mut all: Vec<Arc<Request>> = pending.chain(requests.decided.iter().cloned()).collect();
@@ -204,19 +238,31 @@ impl Live {
         all
     }
 
-    /// Those that `viewer` may see: approvers and auditors everybody's, others their own and their
-    /// groups'.
+    /// Those that `viewer` may see: approvers and auditors everybody's, others their own, their
+    /// groups' and those that they review.
     pub fn grants_for(&self, viewer: &Principal) -> Vec<Arc<Grant>> {
         let mut grants = self.grants();
-        grants.retain(|grant| self.may_see(viewer, &grant.who, &grant.asked_by));
+        grants.retain(|grant| {
+            let reviews = grant.review.as_ref().is_some_and(|review| viewer.in_one_of(&review.reviewers));
+            reviews || self.may_see(viewer, &grant.who, &grant.asked_by)
+        });
         grants
     }
 
-    /// As [`Live::grants_for`].
+    /// As [`Live::grants_for`], with those that they are asked about.
     pub fn requests_for(&self, viewer: &Principal) -> Vec<Arc<Request>> {
+        let (settings, now) = (self.settings(), self.0.clock.now());
         let mut requests = self.requests();
-        requests.retain(|request| self.may_see(viewer, &request.who, &request.by));
+        requests.retain(|request| {
+            self.may_see(viewer, &request.who, &request.by)
+                || panels::eligible(viewer, request, settings, true, now).is_some()
+        });
         requests
+    }
+
+    /// What a request was ruled on. None: nothing was kept. Waits for the disk.
+    pub fn grounds(&self, id: RequestId) -> Result<Option<Grounds>, Error> {
+        self.0.saving.store().grounds(id).map_err(|error| store_failed(&error))
     }
 
     fn may_see(&self, viewer: &Principal, who: &Who, asked_by: &str) -> bool {
@@ -229,16 +275,21 @@ impl Live {
 }
 
 /// As it is once its time to be decided is over.
-pub(crate) fn lapsed(request: &Request) -> Request {
-    let decision = Some(Decision { by: None, at: request.lapses_at, reason: None });
+pub(crate) fn lapsed(request: &Request, at: WallMs) -> Request {
+    let decision = Some(Decision { by: None, at, reason: None, from: None });
     Request { state: RequestState::Lapsed, decision, ..request.clone() }
 }
 
 impl Inner {
-    /// A grant that was live when the process before ended.
-    fn take_up(&self, mut grant: Grant, set_back: i64, now: i64) {
-        // One that begins in the future tells of a clock set back that nobody noticed.
-        let shift = set_back.max(grant.from.saturating_sub(now));
+    /// A grant that was live or scheduled when the process before ended.
+    fn take_up(&self, mut grant: Grant, set_back: i64, seen: Option<WallMs>, now: i64) {
+        // Times to come are the calendar's; what was seen to have begun is shifted with the clock.
+        let has_begun = grant.state == GrantState::Live || seen.is_some_and(|seen| grant.from <= seen);
+        let shift = match has_begun {
+            // One that begins in the future tells of a clock set back that nobody noticed.
+            true => set_back.max(grant.from.saturating_sub(now)),
+            false => 0,
+        };
         grant.from = grant.from.saturating_sub(shift);
         grant.until = grant.until.saturating_sub(shift);
         let end = if grant.until <= now {
@@ -248,15 +299,22 @@ impl Inner {
         } else {
             None
         };
+        let before = grant.state.clone();
         if let Some((why, at)) = end {
             grant.state = GrantState::Ended(End { why, at, by: None, reason: None });
+        } else if grant.from <= now {
+            grant.state = GrantState::Live;
         }
-        let ended = end.is_some();
         let grant = Arc::new(grant);
-        if ended || shift != 0 {
+        if grant.state != before || shift != 0 {
             self.saving.later(Change::Grant(grant.clone()));
         }
-        if ended { self.remember(grant) } else { self.start(grant) }
+        self.recent.add(grant.clone(), now);
+        match grant.state {
+            GrantState::Ended(_) => self.remember(grant),
+            GrantState::Live => self.start(grant),
+            GrantState::Scheduled => self.schedule(grant),
+        }
     }
 
     /// Puts a recorded grant into effect.
@@ -264,16 +322,30 @@ impl Inner {
         let deadline = self.clock.deadline(grant.until);
         let live = Arc::new(LiveGrant::new(grant, deadline));
         self.table.insert(live.clone());
-        self.timers.add(live.deadline, live.grant.id);
+        self.timers.add(deadline, live.grant.id);
+        self.wake.notify_one();
+    }
+
+    /// Has a recorded grant begin on time.
+    pub(crate) fn schedule(&self, grant: Arc<Grant>) {
+        self.table.schedule(grant.clone());
+        self.timers.add(self.clock.deadline(grant.from), grant.id);
         self.wake.notify_one();
     }
 
     /// Into the list of ended grants.
     pub(crate) fn remember(&self, grant: Arc<Grant>) {
+        if grant.is_unreviewed() {
+            write(&self.unreviewed).insert(grant.id, grant.clone());
+        }
         let mut ended = write(&self.ended);
         ended.push_back(grant);
         let excess = ended.len().saturating_sub(self.settings.history);
         ended.drain(..excess);
+    }
+
+    pub(crate) fn is_open(&self, id: GrantId) -> bool {
+        self.table.look(id, LiveGrant::is_open) || self.table.scheduled(id).is_some()
     }
 
     pub(crate) fn announce(&self, event: Event) {
@@ -282,8 +354,11 @@ impl Inner {
     }
 
     fn find_in_memory(&self, id: GrantId) -> Option<Arc<Grant>> {
-        let live = self.table.get(id).map(|live| live.grant());
-        live.or_else(|| read(&self.ended).iter().rev().find(|grant| grant.id == id).cloned())
+        let scheduled = self.table.scheduled(id);
+        let live = || self.table.get(id).map(|live| live.grant());
+        let unreviewed = || read(&self.unreviewed).get(&id).cloned();
+        let ended = || read(&self.ended).iter().rev().find(|grant| grant.id == id).cloned();
+        scheduled.or_else(live).or_else(unreviewed).or_else(ended)
     }
 
     pub(crate) fn find_grant(&self, id: GrantId) -> Result<Option<Arc<Grant>>, Error> {
@@ -294,13 +369,15 @@ impl Inner {
         Ok(stored.map(Arc::new))
     }
 
-    pub(crate) fn find_request(&self, id: RequestId) -> Result<Option<Arc<Request>>, Error> {
+    pub(crate) fn known_request(&self, id: RequestId) -> Option<Arc<Request>> {
         let requests = read(&self.requests);
-        let known =
-            requests.pending.get(&id).or_else(|| requests.decided.iter().rev().find(|r| r.id == id)).cloned();
-        drop(requests);
-        if known.is_some() {
-            return Ok(known);
+        let decided = || requests.decided.iter().rev().find(|request| request.id == id);
+        requests.pending.get(&id).or_else(decided).cloned()
+    }
+
+    pub(crate) fn find_request(&self, id: RequestId) -> Result<Option<Arc<Request>>, Error> {
+        if let Some(known) = self.known_request(id) {
+            return Ok(Some(known));
         }
         let stored = self.saving.store().request(id).map_err(|error| store_failed(&error))?;
         Ok(stored.map(Arc::new))

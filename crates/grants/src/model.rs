@@ -1,14 +1,12 @@
-//! Requests and grants as people see them and as they are stored.
+//! Grants as people see them and as they are stored. What was added since the first layout has a
+//! default, so that older records stay readable.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Scope;
-use crate::duration::format_duration;
-use crate::text::time;
+use crate::text::{same_name, time};
+use crate::{Context, Scope, Urgency};
 
 pub use pgwarrant_sql::GrantId;
 
@@ -22,7 +20,40 @@ pub type WallMs = i64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Principal {
     pub user: String,
+    /// Whose account it is, where one human being has several; empty: the user's name.
+    #[serde(default)]
+    pub person: String,
     pub groups: Vec<String>,
+}
+
+impl Principal {
+    /// A person with one account.
+    pub fn new(user: impl Into<String>, groups: Vec<String>) -> Self {
+        Self { user: user.into(), person: String::new(), groups }
+    }
+
+    pub fn of_person(self, person: impl Into<String>) -> Self {
+        Self { person: person.into(), ..self }
+    }
+
+    pub fn person(&self) -> &str {
+        person_of(&self.person, &self.user)
+    }
+
+    /// Could these be accounts of one human being? For prohibitions only: with doubt, yes.
+    pub(crate) fn may_be(&self, user: &str, person: &str) -> bool {
+        let theirs = [user, person_of(person, user)];
+        [self.user.as_str(), self.person()].iter().any(|own| theirs.iter().any(|name| same_name(own, name)))
+    }
+
+    pub(crate) fn in_one_of(&self, groups: &[String]) -> bool {
+        self.groups.iter().any(|group| groups.contains(group))
+    }
+}
+
+/// Records from before there were persons have none.
+pub(crate) fn person_of<'a>(person: &'a str, user: &'a str) -> &'a str {
+    if person.is_empty() { user } else { person }
 }
 
 /// Who holds a grant.
@@ -52,11 +83,20 @@ impl fmt::Display for Who {
     }
 }
 
+/// Who agreed, from where and with which factor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub by: String,
+    /// As in [`Principal`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub person: String,
     pub at: WallMs,
     pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Context>,
+    /// Indices of the request's panels that it can count in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub panels: Vec<u8>,
 }
 
 /// How much a grant may be used.
@@ -82,6 +122,8 @@ pub enum EndReason {
     Revoked,
     Released,
     UsedUp,
+    /// Whoever held it is no longer known, or no longer a member.
+    Removed,
     /// The store failed at the moment that mattered, so it is as if it had never been given.
     NotRecorded,
 }
@@ -93,6 +135,7 @@ impl EndReason {
             EndReason::Revoked => "revoked",
             EndReason::Released => "released",
             EndReason::UsedUp => "used up",
+            EndReason::Removed => "removed",
             EndReason::NotRecorded => "not recorded",
         }
     }
@@ -120,8 +163,30 @@ impl fmt::Display for End {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GrantState {
+    /// Approved; begins at [`Grant::from`].
+    Scheduled,
     Live,
     Ended(End),
+}
+
+/// What somebody else must say about a break-glass grant, live or ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Groups. None: those that may approve.
+    pub reviewers: Vec<String>,
+    /// None: the review is open.
+    pub verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub by: String,
+    /// As in [`Principal`].
+    pub person: String,
+    pub at: WallMs,
+    pub justified: bool,
+    pub comment: String,
+    pub from: Context,
 }
 
 /// A grant at one moment.
@@ -131,17 +196,37 @@ pub struct Grant {
     pub request: RequestId,
     pub who: Who,
     pub asked_by: String,
+    /// Whose account `asked_by` is, as in [`Principal`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub person: String,
     /// The name clients know the database by.
     pub database: String,
     pub scope: Scope,
     pub from: WallMs,
     /// The first moment at which it is no longer live.
     pub until: WallMs,
+    /// No extension goes past it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<WallMs>,
     pub limits: Limits,
     pub spent: Spent,
     pub reason: String,
     pub ticket: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(default)]
+    pub urgency: Urgency,
+    /// None: it was given by rule, or by break-glass. Those of extensions follow.
     pub approvals: Vec<Approval>,
+    /// Ids of the policies by which it was given or asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     pub state: GrantState,
 }
 
@@ -153,9 +238,23 @@ impl Grant {
         self.limits.rows.map(|limit| limit.saturating_sub(self.spent.rows))
     }
 
-    /// The column `state` of `pgwarrant.grants`: `live`, `expired`, `revoked`, …
+    /// The holder's, or a group's that `by` asked for.
+    pub(crate) fn is_of(&self, by: &Principal) -> bool {
+        match &self.who {
+            Who::User(user) => *user == by.user,
+            Who::Group(group) => self.asked_by == by.user && by.groups.contains(group),
+        }
+    }
+
+    /// A break-glass grant that nobody has reviewed yet.
+    pub fn is_unreviewed(&self) -> bool {
+        self.review.as_ref().is_some_and(|review| review.verdict.is_none())
+    }
+
+    /// The column `state` of `pgwarrant.grants`: `scheduled`, `live`, `expired`, `revoked`, …
     pub fn state_text(&self) -> &'static str {
         match &self.state {
+            GrantState::Scheduled => "scheduled",
             GrantState::Live => "live",
             GrantState::Ended(end) => end.why.text(),
         }
@@ -163,114 +262,21 @@ impl Grant {
 
     /// The column `message` of a console call's outcome.
     pub fn summary(&self) -> String {
+        let (columns, until) = (self.scope.columns_text(), time(self.until));
         match &self.state {
-            GrantState::Live => format!(
-                "grant {} gives {} {} until {}",
-                self.id,
-                self.who,
-                self.scope.columns_text(),
-                time(self.until)
-            ),
+            GrantState::Scheduled => {
+                format!(
+                    "grant {} gives {} {columns} from {} until {until}",
+                    self.id,
+                    self.who,
+                    time(self.from)
+                )
+            }
+            GrantState::Live if self.is_unreviewed() => {
+                format!("grant {} gives {} {columns} until {until}, and will be reviewed", self.id, self.who)
+            }
+            GrantState::Live => format!("grant {} gives {} {columns} until {until}", self.id, self.who),
             GrantState::Ended(end) => format!("grant {} has ended: {end}", self.id),
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RequestState {
-    Pending,
-    Approved,
-    Denied,
-    /// Taken back by who asked.
-    Withdrawn,
-    /// Nobody decided in time.
-    Lapsed,
-}
-
-impl RequestState {
-    pub fn text(self) -> &'static str {
-        match self {
-            RequestState::Pending => "pending",
-            RequestState::Approved => "approved",
-            RequestState::Denied => "denied",
-            RequestState::Withdrawn => "withdrawn",
-            RequestState::Lapsed => "lapsed",
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
-    /// None: it lapsed.
-    pub by: Option<String>,
-    pub at: WallMs,
-    pub reason: Option<String>,
-}
-
-/// A request at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    pub id: RequestId,
-    pub by: String,
-    /// Who will hold the grant: `by`, or a group that `by` is a member of.
-    pub who: Who,
-    pub database: String,
-    pub scope: Scope,
-    /// Counted from the approval.
-    pub duration: Duration,
-    pub limits: Limits,
-    pub reason: String,
-    pub ticket: Option<String>,
-    pub requested_at: WallMs,
-    pub lapses_at: WallMs,
-    pub state: RequestState,
-    pub decision: Option<Decision>,
-    pub grant: Option<GrantId>,
-}
-
-impl Request {
-    /// The column `message` of a console call's outcome.
-    pub fn summary(&self) -> String {
-        let by = self.decision.as_ref().and_then(|decision| decision.by.as_deref()).unwrap_or("nobody");
-        match (self.state, self.grant) {
-            (RequestState::Pending, _) => format!(
-                "request {} for {} ({}) waits for approval until {}",
-                self.id,
-                self.scope.columns_text(),
-                format_duration(self.duration),
-                time(self.lapses_at)
-            ),
-            (RequestState::Approved, Some(grant)) => {
-                format!("request {} was approved by {by}: grant {grant}", self.id)
-            }
-            (RequestState::Lapsed, _) => format!("request {} lapsed: nobody decided in time", self.id),
-            (state, _) => format!("request {} was {} by {by}", self.id, state.text()),
-        }
-    }
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Event {
-    Requested {
-        request: Arc<Request>,
-    },
-    /// Approved, denied, withdrawn or lapsed.
-    Decided {
-        request: Arc<Request>,
-    },
-    Started {
-        grant: Arc<Grant>,
-    },
-    /// It gives nothing to further statements.
-    Ended {
-        grant: Arc<Grant>,
-        why: EndReason,
-    },
-    /// Not one more row may pass under it. Follows `Ended` at once, except for a grant whose last
-    /// use was taken: the statement that took it may go on until the window closes.
-    CutOff {
-        grant: Arc<Grant>,
-    },
 }

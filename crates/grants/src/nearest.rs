@@ -4,7 +4,7 @@
 const MAX_CHARS: usize = 64;
 
 /// The candidate at the smallest edit distance, if that is small for the word's length.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(MAX_CHARS).collect();
     let allowed = 1 + word.len() / 4;
     candidates

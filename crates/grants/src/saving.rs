@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::store::{Change, Store, StoreError};
-use crate::{Error, Grant, GrantId, Kind, Request, RequestId, Spent, WallMs};
+use crate::{Error, Grant, GrantId, GrantState, Kind, Request, RequestId, Spent, WallMs};
 
 /// A panic elsewhere must not take the locks of every session with it; what they guard is
 /// consistent after each statement.
@@ -37,17 +37,30 @@ struct Queue {
     spent: BTreeMap<GrantId, Spent>,
 }
 
+fn has_ended(grant: &Grant) -> bool {
+    matches!(grant.state, GrantState::Ended(_))
+}
+
 impl Queue {
     fn is_empty(&self) -> bool {
         self.grants.is_empty() && self.requests.is_empty() && self.spent.is_empty()
     }
 
+    /// Would `change` bring a grant back to life that has ended meanwhile?
+    fn overrules(&self, change: &Change) -> bool {
+        let Change::Grant(grant) = change else { return false };
+        !has_ended(grant) && self.grants.get(&grant.id).is_some_and(|known| has_ended(known))
+    }
+
     fn put(&mut self, change: Change) {
+        if self.overrules(&change) {
+            return;
+        }
         match change {
             Change::Grant(grant) => _ = self.grants.insert(grant.id, grant),
             Change::Request(request) => _ = self.requests.insert(request.id, request),
             Change::Spent(id, spent) => _ = self.spent.insert(id, spent),
-            Change::Seen(_) => {}
+            Change::Grounds(..) | Change::Seen(_) => {}
         }
     }
 
@@ -115,7 +128,7 @@ impl Saving {
             return Ok(());
         }
         let mut changes = queue.changes();
-        changes.extend_from_slice(give);
+        changes.extend(give.iter().filter(|change| !queue.overrules(change)).cloned());
         changes.push(Change::Seen(now));
         self.store.commit(&changes).map_err(|error| {
             let mut unsaved = lock(&self.unsaved);

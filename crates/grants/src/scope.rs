@@ -130,6 +130,25 @@ impl Scope {
         relations.into_values().filter_map(|relation| self.bind_relation(id, relation)).collect()
     }
 
+    /// The protected columns that this covers in `catalogue` now, with their categories.
+    pub(crate) fn covered<'a>(&self, catalogue: &'a Catalogue) -> Vec<(&'a Relation, &'a Column, &'a str)> {
+        let named = self.named_relations();
+        let relations = catalogue
+            .relations
+            .values()
+            .filter(|r| named.as_ref().is_none_or(|named| named.contains(&r.oid)));
+        relations
+            .flat_map(|relation| {
+                grantable(relation).map(move |(column, category)| (&**relation, column, category))
+            })
+            .filter(|(relation, column, category)| self.covers(relation, column, category))
+            .collect()
+    }
+
+    pub(crate) fn covers(&self, relation: &Relation, column: &Column, category: &str) -> bool {
+        self.columns.iter().any(|pattern| pattern.covers(relation, column, category))
+    }
+
     /// None: a category or `*`, which can be anywhere.
     fn named_relations(&self) -> Option<HashSet<Oid>> {
         self.columns.iter().map(ColumnPattern::relation).collect()
@@ -137,9 +156,7 @@ impl Scope {
 
     fn bind_relation(&self, id: GrantId, relation: &Relation) -> Option<GrantScope> {
         let columns: HashSet<ColumnId> = grantable(relation)
-            .filter(|(column, category)| {
-                self.columns.iter().any(|pattern| pattern.covers(relation, column, category))
-            })
+            .filter(|(column, category)| self.covers(relation, column, category))
             .map(|(column, _)| ColumnId { relation: relation.oid, attnum: column.attnum })
             .collect();
         let rows = match &self.rows {

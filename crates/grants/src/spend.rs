@@ -162,7 +162,7 @@ fn charge_of(live: &Arc<LiveGrant>) -> Charge<'_> {
 
 fn is_usable(live: &LiveGrant, begin: bool, now: MonotonicMs) -> bool {
     let usable = if begin { live.is_open() } else { !live.has_ended() };
-    usable && now < live.deadline
+    usable && now < live.deadline()
 }
 
 fn left(limit: Option<u64>, spent: u64) -> u64 {
@@ -273,12 +273,12 @@ impl Live {
         Ok(Tried::Charged(rows))
     }
 
-    /// What to await before a statement is charged to these grants, so that [`Live::use_grants`] and
-    /// the first [`Live::take_rows`] find it reserved and do not wait for the disk. None: it is.
-    /// Whether the disk took it, they say.
-    pub fn reserve(&self, ids: &[GrantId]) -> Option<impl Future<Output = ()> + Send + use<>> {
+    /// What to await before a statement is charged to these grants, or before so many more of its rows
+    /// are, so that [`Live::use_grants`] and [`Live::take_rows`] find it reserved and do not wait for
+    /// the disk. None: it is, as far as the limits go. Whether the disk took it, they say.
+    pub fn reserve(&self, ids: &[GrantId], rows: u64) -> Option<impl Future<Output = ()> + Send + use<>> {
         let lacks = |live: &Arc<LiveGrant>| {
-            live.grant.limits != Limits::default() && !charge_of(live).is_reserved(1, 1)
+            live.grant.limits != Limits::default() && !charge_of(live).is_reserved(1, rows)
         };
         let lacking: Vec<Arc<LiveGrant>> =
             ids.iter().filter_map(|id| self.0.table.get(*id)).filter(lacks).collect();
@@ -287,7 +287,7 @@ impl Live {
         }
         let live = self.clone();
         Some(async move {
-            let waits = move || live.0.reserve(&lacking.iter().collect::<Vec<_>>(), 1, 1);
+            let waits = move || live.0.reserve(&lacking.iter().collect::<Vec<_>>(), 1, rows);
             // An error comes up again when the statement is charged.
             _ = tokio::task::spawn_blocking(waits).await;
         })
@@ -375,7 +375,9 @@ impl Inner {
         match self.find_grant(id) {
             Ok(Some(grant)) => match &grant.state {
                 GrantState::Ended(end) => ended(end.why, end.to_string()),
-                GrantState::Live => ended(EndReason::Expired, format!("expired at {}", time(grant.until))),
+                GrantState::Live | GrantState::Scheduled => {
+                    ended(EndReason::Expired, format!("expired at {}", time(grant.until)))
+                }
             },
             Ok(None) | Err(_) => ended(EndReason::NotRecorded, "nothing is known of it".to_owned()),
         }

@@ -1,6 +1,5 @@
 //! The durable copy: one small trait, on sled for the product, in memory for tests.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,7 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::saving::lock;
-use crate::{Grant, GrantId, GrantState, Request, RequestId, RequestState, Spent, WallMs};
+use crate::{Grant, GrantId, GrantState, Grounds, Request, RequestId, RequestState, Spent, WallMs};
+
+pub use crate::memory::{Failure, MemoryStore};
 
 /// One record of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Change {
     Grant(Arc<Grant>),
     /// A grant's counters; kept apart from the grant so that neither write undoes the other.
     Spent(GrantId, Spent),
+    /// What a request was ruled on; never changes.
+    Grounds(RequestId, Arc<Grounds>),
     /// The anchored time at which this process last looked.
     Seen(WallMs),
 }
@@ -29,8 +32,10 @@ pub struct Saved {
     pub last_grant: GrantId,
     pub last_request: RequestId,
     pub seen: Option<WallMs>,
-    /// Recorded as live, counters filled in, in ascending order.
+    /// Recorded as live or scheduled, counters filled in, in ascending order.
     pub live: Vec<Grant>,
+    /// Ended, and their review is open.
+    pub unreviewed: Vec<Grant>,
     pub pending: Vec<Request>,
     /// The most recent ones by number, in ascending order.
     pub ended: Vec<Grant>,
@@ -51,10 +56,10 @@ pub enum StoreError {
 }
 
 pub trait Store: Send + Sync + 'static {
-    /// Reads what is live and pending, and the `history` most recent others.
+    /// Reads what is live, scheduled, unreviewed and pending, and the `history` most recent others.
     fn load(&self, history: usize) -> Result<Saved, StoreError>;
 
-    /// Removes what is neither live nor pending, but for the `keep` most recent.
+    /// Removes all others, but for the `keep` most recent.
     fn trim(&self, keep: usize) -> Result<(), StoreError>;
 
     /// All of `changes` or none; durable (through a loss of power too) once it returns. After an
@@ -63,14 +68,17 @@ pub trait Store: Send + Sync + 'static {
 
     fn grant(&self, id: GrantId) -> Result<Option<Grant>, StoreError>;
     fn request(&self, id: RequestId) -> Result<Option<Request>, StoreError>;
+    fn grounds(&self, id: RequestId) -> Result<Option<Grounds>, StoreError>;
 }
 
-// Keys: one letter and the number, big-endian, so that they sort by number. `o` and `p` mark what
-// is open, so that a start need not read the history.
+// Keys: one letter and the number, big-endian, so that they sort by number. `o`, `p` and `v` mark
+// what is open, so that a start need not read the history.
 const GRANT: u8 = b'g';
 const REQUEST: u8 = b'r';
 const SPENT: u8 = b's';
+const GROUNDS: u8 = b'f';
 const OPEN_GRANT: u8 = b'o';
+const OPEN_REVIEW: u8 = b'v';
 const PENDING_REQUEST: u8 = b'p';
 const SEEN: &[u8] = b"m/seen";
 const LAST_GRANT: &[u8] = b"m/grant";
@@ -152,6 +160,16 @@ impl SledStore {
         })
     }
 
+    /// Numbers of ended grants.
+    fn unreviewed(&self) -> Result<Vec<u64>, StoreError> {
+        let ids = self.ids(OPEN_REVIEW)?.into_iter();
+        ids.filter_map(|id| match self.tree.contains_key(key(OPEN_GRANT, id)) {
+            Ok(open) => (!open).then_some(Ok(id)),
+            Err(error) => Some(Err(error.into())),
+        })
+        .collect()
+    }
+
     fn recent(&self, kind: u8, open: u8, history: usize) -> Result<Vec<u64>, StoreError> {
         let mut recent = self.closed(kind, open).take(history).collect::<Result<Vec<u64>, _>>()?;
         recent.reverse();
@@ -173,6 +191,7 @@ impl Store for SledStore {
             last_request,
             seen: self.tree.get(SEEN)?.map(|record| decode(SEEN, &record)).transpose()?,
             live: grants(self.ids(OPEN_GRANT)?)?,
+            unreviewed: grants(self.unreviewed()?)?,
             pending: requests(self.ids(PENDING_REQUEST)?)?,
             ended: grants(self.recent(GRANT, OPEN_GRANT, history)?)?,
             decided: requests(self.recent(REQUEST, PENDING_REQUEST, history)?)?,
@@ -181,10 +200,15 @@ impl Store for SledStore {
 
     fn trim(&self, keep: usize) -> Result<(), StoreError> {
         for id in self.closed(REQUEST, PENDING_REQUEST).skip(keep) {
-            self.tree.remove(key(REQUEST, id?))?;
+            let id = id?;
+            self.tree.remove(key(REQUEST, id))?;
+            self.tree.remove(key(GROUNDS, id))?;
         }
         for id in self.closed(GRANT, OPEN_GRANT).skip(keep) {
             let id = id?;
+            if self.tree.contains_key(key(OPEN_REVIEW, id))? {
+                continue;
+            }
             self.tree.remove(key(GRANT, id))?;
             self.tree.remove(key(SPENT, id))?;
         }
@@ -203,8 +227,14 @@ impl Store for SledStore {
                     put(&record, encode(&record, &**grant)?);
                     last.0 = last.0.max(grant.id);
                     match grant.state {
-                        GrantState::Live => put(&key(OPEN_GRANT, grant.id), Vec::new()),
+                        GrantState::Scheduled | GrantState::Live => {
+                            put(&key(OPEN_GRANT, grant.id), Vec::new());
+                        }
                         GrantState::Ended(_) => closed.push(key(OPEN_GRANT, grant.id)),
+                    }
+                    match grant.is_unreviewed() {
+                        true => put(&key(OPEN_REVIEW, grant.id), Vec::new()),
+                        false => closed.push(key(OPEN_REVIEW, grant.id)),
                     }
                 }
                 Change::Request(request) => {
@@ -219,6 +249,10 @@ impl Store for SledStore {
                 Change::Spent(id, spent) => {
                     let record = key(SPENT, *id);
                     put(&record, encode(&record, spent)?);
+                }
+                Change::Grounds(id, grounds) => {
+                    let record = key(GROUNDS, *id);
+                    put(&record, encode(&record, &**grounds)?);
                 }
                 Change::Seen(at) => put(SEEN, encode(SEEN, at)?),
             }
@@ -241,132 +275,8 @@ impl Store for SledStore {
     fn request(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
         self.read(REQUEST, id)
     }
-}
 
-/// What a test wants to go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Nothing of the commit is written.
-    BeforeWrite,
-    /// It is written but not synced: a crash may lose it or not.
-    BeforeFlush,
-}
-
-/// For tests: loses everything at the end of the process, fails on demand. Clones are the same
-/// store, opened again.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryStore {
-    inner: Arc<Mutex<Memory>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Memory {
-    written: Tables,
-    synced: Tables,
-    failing: Option<Failure>,
-    commits: usize,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Tables {
-    grants: BTreeMap<GrantId, Grant>,
-    requests: BTreeMap<RequestId, Request>,
-    spent: BTreeMap<GrantId, Spent>,
-    seen: Option<WallMs>,
-    last_grant: GrantId,
-    last_request: RequestId,
-}
-
-impl Tables {
-    fn grant(&self, id: GrantId) -> Option<Grant> {
-        let mut grant = self.grants.get(&id)?.clone();
-        grant.spent = self.spent.get(&id).copied().unwrap_or(grant.spent);
-        Some(grant)
-    }
-}
-
-impl MemoryStore {
-    /// Every commit fails so from now on; None: they succeed again.
-    pub fn fail(&self, failure: Option<Failure>) {
-        lock(&self.inner).failing = failure;
-    }
-
-    /// The store as a new process finds it after a crash, with or without what was written but
-    /// not synced.
-    pub fn after_crash(&self, unsynced_survives: bool) -> MemoryStore {
-        let memory = lock(&self.inner);
-        let tables = if unsynced_survives { memory.written.clone() } else { memory.synced.clone() };
-        let memory = Memory { written: tables.clone(), synced: tables, failing: None, commits: 0 };
-        MemoryStore { inner: Arc::new(Mutex::new(memory)) }
-    }
-
-    /// How many commits succeeded.
-    pub fn commits(&self) -> usize {
-        lock(&self.inner).commits
-    }
-}
-
-impl Store for MemoryStore {
-    fn trim(&self, _keep: usize) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn load(&self, history: usize) -> Result<Saved, StoreError> {
-        let memory = lock(&self.inner);
-        let tables = &memory.written;
-        let all = tables.grants.keys().filter_map(|id| tables.grant(*id));
-        let (live, mut ended): (Vec<Grant>, Vec<Grant>) =
-            all.partition(|grant| grant.state == GrantState::Live);
-        let (pending, mut decided): (Vec<Request>, Vec<Request>) =
-            tables.requests.values().cloned().partition(|request| request.state == RequestState::Pending);
-        ended.drain(..ended.len().saturating_sub(history));
-        decided.drain(..decided.len().saturating_sub(history));
-        Ok(Saved {
-            last_grant: tables.last_grant,
-            last_request: tables.last_request,
-            seen: tables.seen,
-            live,
-            pending,
-            ended,
-            decided,
-        })
-    }
-
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let mut memory = lock(&self.inner);
-        if memory.failing == Some(Failure::BeforeWrite) {
-            return Err(StoreError::Broken("the test said so"));
-        }
-        for change in changes {
-            let tables = &mut memory.written;
-            match change {
-                Change::Grant(grant) => {
-                    tables.last_grant = tables.last_grant.max(grant.id);
-                    tables.grants.insert(grant.id, Grant::clone(grant));
-                }
-                Change::Request(request) => {
-                    tables.last_request = tables.last_request.max(request.id);
-                    tables.requests.insert(request.id, Request::clone(request));
-                }
-                Change::Spent(id, spent) => {
-                    tables.spent.insert(*id, *spent);
-                }
-                Change::Seen(at) => tables.seen = Some(*at),
-            }
-        }
-        if memory.failing == Some(Failure::BeforeFlush) {
-            return Err(StoreError::Broken("the test said so"));
-        }
-        memory.synced = memory.written.clone();
-        memory.commits += 1;
-        Ok(())
-    }
-
-    fn grant(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
-        Ok(lock(&self.inner).written.grant(id))
-    }
-
-    fn request(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
-        Ok(lock(&self.inner).written.requests.get(&id).cloned())
+    fn grounds(&self, id: RequestId) -> Result<Option<Grounds>, StoreError> {
+        self.read(GROUNDS, id)
     }
 }

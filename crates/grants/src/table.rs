@@ -37,21 +37,37 @@ const ENDED: u8 = 2;
 /// A grant in the live table.
 #[derive(Debug)]
 pub struct LiveGrant {
+    /// As it began. Its number, holder, database, scope and limits never change.
     pub(crate) grant: Arc<Grant>,
-    pub(crate) deadline: MonotonicMs,
+    deadline: AtomicU64,
     /// Held while a statement is charged, disk included: whoever ends or lists the grant looks at
     /// `shown` instead.
     pub(crate) counter: Mutex<Counter>,
     pub(crate) shown: Shown,
     phase: AtomicU8,
-    end: Mutex<Option<End>>,
+    recorded: Mutex<Recorded>,
+}
+
+/// What has become of it since.
+#[derive(Debug)]
+struct Recorded {
+    /// Extended, reviewed.
+    grant: Arc<Grant>,
+    end: Option<End>,
 }
 
 impl LiveGrant {
     pub(crate) fn new(grant: Arc<Grant>, deadline: MonotonicMs) -> Self {
         let counter = Mutex::new(Counter::new(grant.spent));
         let shown = Shown::new(grant.spent);
-        Self { grant, deadline, counter, shown, phase: AtomicU8::new(OPEN), end: Mutex::default() }
+        let recorded = Mutex::new(Recorded { grant: grant.clone(), end: None });
+        let deadline = AtomicU64::new(deadline);
+        Self { grant, deadline, counter, shown, phase: AtomicU8::new(OPEN), recorded }
+    }
+
+    /// When its window ends.
+    pub(crate) fn deadline(&self) -> MonotonicMs {
+        self.deadline.load(Ordering::Acquire)
     }
 
     /// Must statements under way be cut off? One atomic load, for each batch of rows. Expiry sets
@@ -66,21 +82,38 @@ impl LiveGrant {
 
     /// The grant as it is now.
     pub fn grant(&self) -> Arc<Grant> {
-        let end = lock(&self.end).clone();
+        let recorded = lock(&self.recorded);
         let spent = self.shown.spent();
-        if end.is_none() && spent == self.grant.spent {
-            return self.grant.clone();
+        if recorded.end.is_none() && spent == recorded.grant.spent {
+            return recorded.grant.clone();
         }
-        let state = end.map_or(GrantState::Live, GrantState::Ended);
-        Arc::new(Grant { spent, state, ..Grant::clone(&self.grant) })
+        let state = recorded.end.clone().map_or(GrantState::Live, GrantState::Ended);
+        Arc::new(Grant { spent, state, ..Grant::clone(&recorded.grant) })
+    }
+
+    /// Its record says something else from now on; how it ended stays what it is.
+    pub(crate) fn amend(&self, change: impl FnOnce(&mut Grant)) {
+        let mut recorded = lock(&self.recorded);
+        change(Arc::make_mut(&mut recorded.grant));
+    }
+
+    /// False: it is not open any more. The caller sees to it that nobody ends it meanwhile.
+    pub(crate) fn prolong(&self, extended: Arc<Grant>, deadline: MonotonicMs) -> bool {
+        let mut recorded = lock(&self.recorded);
+        let open = self.is_open();
+        if open {
+            recorded.grant = extended;
+            self.deadline.store(deadline, Ordering::Release);
+        }
+        open
     }
 
     /// Open -> closing. False: it was not open.
     pub(crate) fn close(&self, end: End) -> bool {
-        let mut recorded = lock(&self.end);
+        let mut recorded = lock(&self.recorded);
         let closed = self.is_open();
         if closed {
-            *recorded = Some(end);
+            recorded.end = Some(end);
             self.phase.store(CLOSING, Ordering::Release);
         }
         closed
@@ -89,12 +122,12 @@ impl LiveGrant {
     /// Open or closing -> ended, whoever comes first. None: it had ended already; otherwise
     /// whether it was still open.
     pub(crate) fn end(&self, end: impl FnOnce(Option<&End>) -> End) -> Option<bool> {
-        let mut recorded = lock(&self.end);
+        let mut recorded = lock(&self.recorded);
         if self.has_ended() {
             return None;
         }
         let was_open = self.is_open();
-        *recorded = Some(end(recorded.as_ref()));
+        recorded.end = Some(end(recorded.end.as_ref()));
         self.phase.store(ENDED, Ordering::Release);
         Some(was_open)
     }
@@ -134,12 +167,14 @@ pub(crate) struct Table {
     live: DashMap<GrantId, Arc<LiveGrant>>,
     /// Open grants only.
     holders: DashMap<Who, BTreeMap<GrantId, Arc<LiveGrant>>>,
+    /// Approved, and not begun yet; nobody who runs a statement looks here.
+    scheduled: Mutex<BTreeMap<GrantId, Arc<Grant>>>,
     seats: DashMap<Principal, Arc<Seat>>,
     /// What a set of grants amounts to in a database under a catalogue and a set of columns that
     /// decide. Scopes never change and numbers are never reused, so an entry is right for ever.
     bound: DashMap<(String, u64, u64, Vec<GrantId>), Arc<Access>>,
     nothing: Arc<Access>,
-    /// How many of `live` have rows of each kind: few kinds, however many grants.
+    /// How many of `live` and `scheduled` have rows of each kind: few kinds, however many grants.
     by_rows: Mutex<HashMap<RowKind, usize>>,
     /// With a number that no other set has had.
     deciding: ArcSwap<(u64, Deciding)>,
@@ -153,6 +188,7 @@ impl Table {
         Self {
             live: DashMap::new(),
             holders: DashMap::new(),
+            scheduled: Mutex::default(),
             seats: DashMap::new(),
             bound: DashMap::new(),
             nothing: Arc::default(),
@@ -167,11 +203,14 @@ impl Table {
         self.versions.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Live and scheduled ones.
     pub(crate) fn len(&self) -> usize {
-        self.live.len()
+        self.live.len() + lock(&self.scheduled).len()
     }
+    /// Live and scheduled ones.
     pub(crate) fn held_by(&self, who: &Who) -> usize {
-        self.holders.get(who).map_or(0, |held| held.len())
+        let scheduled = lock(&self.scheduled).values().filter(|grant| grant.who == *who).count();
+        scheduled + self.holders.get(who).map_or(0, |held| held.len())
     }
     pub(crate) fn get(&self, id: GrantId) -> Option<Arc<LiveGrant>> {
         self.live.get(&id).map(|entry| entry.value().clone())
@@ -185,13 +224,59 @@ impl Table {
     }
 
     pub(crate) fn insert(&self, grant: Arc<LiveGrant>) {
+        self.count_rows(&grant.grant);
+        self.put(grant);
+    }
+
+    fn put(&self, grant: Arc<LiveGrant>) {
         let who = grant.grant.who.clone();
-        if let Some(kind) = row_kind(&grant.grant) {
-            *lock(&self.by_rows).entry(kind).or_default() += 1;
-        }
         self.live.insert(grant.grant.id, grant.clone());
         self.holders.entry(who.clone()).or_default().insert(grant.grant.id, grant);
         self.changed(&HashSet::from([&who]));
+    }
+
+    pub(crate) fn schedule(&self, grant: Arc<Grant>) {
+        self.count_rows(&grant);
+        lock(&self.scheduled).insert(grant.id, grant);
+    }
+
+    pub(crate) fn scheduled(&self, id: GrantId) -> Option<Arc<Grant>> {
+        lock(&self.scheduled).get(&id).cloned()
+    }
+
+    pub(crate) fn all_scheduled(&self) -> Vec<Arc<Grant>> {
+        lock(&self.scheduled).values().cloned().collect()
+    }
+
+    /// From the scheduled ones to the live ones, at no moment in neither.
+    pub(crate) fn begin(&self, grant: Arc<LiveGrant>) {
+        let id = grant.grant.id;
+        self.put(grant);
+        lock(&self.scheduled).remove(&id);
+    }
+
+    /// None: it is not scheduled (any more).
+    pub(crate) fn unschedule(&self, id: GrantId) -> Option<Arc<Grant>> {
+        let grant = lock(&self.scheduled).remove(&id)?;
+        self.discount_rows(&grant);
+        Some(grant)
+    }
+
+    fn count_rows(&self, grant: &Grant) {
+        if let Some(kind) = row_kind(grant) {
+            *lock(&self.by_rows).entry(kind).or_default() += 1;
+        }
+    }
+
+    fn discount_rows(&self, grant: &Grant) {
+        let Some(kind) = row_kind(grant) else { return };
+        let mut kinds = lock(&self.by_rows);
+        if let Some(count) = kinds.get_mut(&kind) {
+            *count -= 1;
+            if *count == 0 {
+                kinds.remove(&kind);
+            }
+        }
     }
 
     /// Takes it out of `holders`; the caller calls [`Table::changed`] before it goes on.
@@ -203,14 +288,15 @@ impl Table {
     }
 
     pub(crate) fn forget(&self, id: GrantId) {
-        let Some(kind) = self.live.remove(&id).and_then(|(_, gone)| row_kind(&gone.grant)) else { return };
-        let mut kinds = lock(&self.by_rows);
-        if let Some(count) = kinds.get_mut(&kind) {
-            *count -= 1;
-            if *count == 0 {
-                kinds.remove(&kind);
-            }
+        if let Some((_, gone)) = self.live.remove(&id) {
+            self.discount_rows(&gone.grant);
         }
+    }
+
+    /// Groups of the accounts of a person that have signed in.
+    pub(crate) fn groups_of(&self, is: impl Fn(&Principal) -> bool) -> Vec<String> {
+        let theirs = self.seats.iter().filter(|seat| is(seat.key()));
+        theirs.flat_map(|seat| seat.key().groups.clone()).collect()
     }
 
     /// Moves the version of everybody who is or belongs to one of `holders`.
@@ -297,7 +383,7 @@ impl Table {
         for holder in groups.chain([user]) {
             if let Some(grants) = self.holders.get(&holder) {
                 let open = grants.iter().filter(|(_, live)| {
-                    live.grant.database == database && live.is_open() && now < live.deadline
+                    live.grant.database == database && live.is_open() && now < live.deadline()
                 });
                 held.extend(open.map(|(id, live)| (*id, live.clone())));
             }

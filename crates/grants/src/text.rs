@@ -60,3 +60,14 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
     let fold = |name: &str| name.trim().to_lowercase();
     fold(a) == fold(b)
 }
+
+/// As much of it as `max_bytes` hold, whole characters.
+pub(crate) fn cut(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or("")
+}
+
+/// As a sentence ends.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}

@@ -16,8 +16,12 @@ fn limited(shop: &Shop) -> u64 {
 }
 
 fn reserve(live: &Live, ids: &[u64]) -> bool {
+    reserve_rows(live, ids, 1)
+}
+
+fn reserve_rows(live: &Live, ids: &[u64], rows: u64) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    live.reserve(ids).map(|reserved| runtime.block_on(reserved)).is_some()
+    live.reserve(ids, rows).map(|reserved| runtime.block_on(reserved)).is_some()
 }
 
 #[test]
@@ -60,4 +64,21 @@ fn rows_are_reserved_anew_while_they_are_spent_and_a_crash_loses_a_sixteenth_at_
         assert!((spent..=spent + 100).contains(&known), "{known} after {spent}");
     }
     assert!(shop.live.take_rows(&[id], 1).is_err());
+}
+
+#[test]
+fn a_large_batch_can_be_reserved_before_it_is_taken() {
+    let shop = Shop::open();
+    let id = limited(&shop);
+    assert!(reserve_rows(&shop.live, &[id], 700));
+    assert!(!reserve_rows(&shop.live, &[id], 700));
+    shop.live.use_grants(&[id], 0).unwrap();
+    let commits = shop.store.commits();
+    assert_eq!(shop.live.take_rows(&[id], 700).unwrap(), 700);
+    assert_eq!(shop.store.commits(), commits);
+    assert!(reserve_rows(&shop.live, &[id], u64::MAX), "as much as is left");
+    assert!(!reserve_rows(&shop.live, &[id], u64::MAX));
+    let commits = shop.store.commits();
+    assert_eq!(shop.live.take_rows(&[id], u64::MAX).unwrap(), 900);
+    assert_eq!(shop.store.commits(), commits);
 }

@@ -27,12 +27,106 @@ fn nobody_approves_what_they_gain_from() {
         let shop = Shop::open();
         let wanted = Ask { group: group.map(str::to_owned), ..ask("customers.email") };
         let id = shop.request(&person(asks, &everything), wanted);
-        let outcome = shop.live.approve(&person(approves, groups), id, None);
+        let outcome = shop.live.approve(&person(approves, groups), id, None, &here());
         assert_eq!(outcome.is_ok(), *allowed, "{asks} {group:?} {approves} {groups:?}");
         if let Err(error) = outcome {
             assert_eq!((error.kind, error.sqlstate()), (Kind::NotAllowed, "42501"));
             assert!(error.detail.is_some() && error.hint.is_some());
         }
+    }
+}
+
+/// An account: user, person ("" for the user's name), groups.
+type Account<'a> = (&'a str, &'a str, &'a [&'a str]);
+
+fn account((user, person, groups): Account<'_>) -> Principal {
+    self::person(user, groups).of_person(person)
+}
+
+/// Who asks, for which group, who decides, which other account of theirs is known; may they?
+type Oneself<'a> = (Account<'a>, Option<&'a str>, Account<'a>, Option<Account<'a>>, bool);
+
+const ONESELF: &[Oneself<'_>] = &[
+    // A second account of one person, under any spelling.
+    (("ann", "Ann", &["support"]), None, ("ann.admin", "Ann", &["privacy"]), None, false),
+    (("ann", "Ann", &["support"]), None, ("ann.admin", " ANN ", &["privacy"]), None, false),
+    (("ann", "Ann", &["support"]), None, ("ann.admin", "Bea", &["privacy"]), None, true),
+    // One account says whose it is, the other is named so.
+    (("ann", "", &["support"]), None, ("ann.admin", "ann", &["privacy"]), None, false),
+    (("ann.admin", "ann", &["support"]), None, ("ann", "", &["privacy"]), None, false),
+    (("ann", "Ann", &["support"]), None, ("Ann", "somebody", &["privacy"]), None, false),
+    // The same user under another person's name.
+    (("ann", "Ann", &["support"]), None, ("ann", "Bea", &["privacy"]), None, false),
+    // A group's grant that includes them, or another account of theirs.
+    (("bob", "", &["support"]), Some("support"), ("paul", "", &["privacy", "support"]), None, false),
+    (("bob", "", &["support"]), Some("support"), ("paul", "", &["privacy", "SUPPORT "]), None, false),
+    (
+        ("bob", "", &["support"]),
+        Some("support"),
+        ("paul", "", &["privacy"]),
+        Some(("paul2", "paul", &["support"])),
+        false,
+    ),
+    (
+        ("bob", "", &["support"]),
+        Some("support"),
+        ("paul", "", &["privacy"]),
+        Some(("peter", "", &["support"])),
+        true,
+    ),
+    (
+        ("bob", "", &["support"]),
+        None,
+        ("paul", "", &["privacy"]),
+        Some(("paul2", "paul", &["support"])),
+        true,
+    ),
+];
+
+#[test]
+fn nobody_approves_for_or_reviews_their_own_person() {
+    for (asks, group, decides, other, allowed) in ONESELF {
+        for (configured, break_glass) in [(true, false), (false, false), (true, true), (false, true)] {
+            let mut settings = settings();
+            if configured {
+                settings.accounts = other.iter().map(|other| account(*other)).collect();
+            }
+            let shop = Shop::ruled_with(settings, move |_| match break_glass {
+                true => support::break_glass(&["privacy"]),
+                false => panels(&[(&["privacy"], 1, false)]),
+            });
+            if let (false, Some(other)) = (configured, other) {
+                // They have signed in.
+                shop.live.version(&account(*other));
+            }
+            let urgency = break_glass.then(|| "break-glass".to_owned());
+            let wanted = Ask { group: group.map(str::to_owned), urgency, ..ask("customers.email") };
+            shop.ask(&account(*asks), wanted);
+            let by = account(*decides);
+            let outcome = match break_glass {
+                true => shop.live.review(&by, 1, true, "fine", &here()).map(drop),
+                false => shop.live.approve(&by, 1, None, &here()).map(drop),
+            };
+            assert_eq!(outcome.is_ok(), *allowed, "{asks:?} {group:?} {decides:?} {other:?} {break_glass}");
+            if let Err(error) = outcome {
+                assert_eq!(error.kind, Kind::NotAllowed);
+                assert!(error.detail.is_some() && error.hint.is_some());
+                assert_eq!(shop.live.unreviewed_for(&paul()).len(), usize::from(break_glass));
+            }
+        }
+    }
+}
+
+#[test]
+fn two_accounts_of_one_person_are_one_approver() {
+    let accounts = [("pa", "Paula"), ("pb", "Paula"), ("pb", "paula "), ("paula", ""), ("pc", "pa")];
+    for (user, person) in accounts {
+        let shop = Shop::ruled(|_| panels(&[(&["privacy"], 2, false)]));
+        let id = shop.request(&ann(), ask("customers.email"));
+        shop.live.approve(&account(("pa", "Paula", &["privacy"])), id, None, &here()).unwrap();
+        let error = shop.live.approve(&account((user, person, &["privacy"])), id, None, &here()).unwrap_err();
+        assert_eq!(error.kind, Kind::State, "{user} {person}");
+        assert!(shop.access(&ann()).is_empty());
     }
 }
 
@@ -47,22 +141,23 @@ fn rights_come_from_exact_group_names() {
         person("privacy", &["support"]),
     ];
     for eve in impostors {
-        assert_eq!(shop.live.approve(&eve, id, None).unwrap_err().kind, Kind::NotAllowed, "{eve:?}");
-        assert_eq!(shop.live.deny(&eve, id, None).unwrap_err().kind, Kind::NotAllowed, "{eve:?}");
+        assert_eq!(shop.live.approve(&eve, id, None, &here()).unwrap_err().kind, Kind::NotAllowed, "{eve:?}");
+        assert_eq!(shop.live.deny(&eve, id, None, &here()).unwrap_err().kind, Kind::NotAllowed, "{eve:?}");
         assert_eq!(shop.live.revoke(&eve, id, None).unwrap_err().kind, Kind::NotAllowed, "{eve:?}");
         assert_eq!(shop.live.release(&eve, id).unwrap_err().kind, Kind::NotAllowed, "{eve:?}");
     }
-    let refused = shop.live.request(&guest(), SHOP, &shop.catalogue, ask("customers.email")).unwrap_err();
+    let refused =
+        shop.live.request(&guest(), SHOP, &shop.catalogue, ask("customers.email"), &here()).unwrap_err();
     assert_eq!(refused.message, "user \"guest\" may not request grants");
     assert_eq!(refused.hint.as_deref(), Some("Members of group support may request."));
     let for_others = Ask { group: Some("privacy".to_owned()), ..ask("customers.email") };
     assert_eq!(
-        shop.live.request(&ann(), SHOP, &shop.catalogue, for_others).unwrap_err().kind,
+        shop.live.request(&ann(), SHOP, &shop.catalogue, for_others, &here()).unwrap_err().kind,
         Kind::NotAllowed
     );
     let nobody = Shop::with(Settings::default());
     assert_eq!(
-        nobody.live.request(&ann(), SHOP, &nobody.catalogue, ask("*")).unwrap_err().kind,
+        nobody.live.request(&ann(), SHOP, &nobody.catalogue, ask("*"), &here()).unwrap_err().kind,
         Kind::NotAllowed
     );
 }
@@ -72,7 +167,7 @@ fn who_may_not_decide_cannot_probe_for_requests_and_grants() {
     let shop = Shop::open();
     shop.grant(ask("customers.email"));
     let message = |result: Result<_, pgwarrant_grants::Error>| result.map(drop).unwrap_err();
-    let denials = [1, 99].map(|id| message(shop.live.deny(&bob(), id, None).map(drop)));
+    let denials = [1, 99].map(|id| message(shop.live.deny(&bob(), id, None, &here()).map(drop)));
     assert_eq!(denials[0], denials[1]);
     let releases = [1, 99].map(|id| message(shop.live.release(&bob(), id).map(drop)));
     assert_eq!(releases[0].message.replace('1', "99"), releases[1].message);
@@ -127,7 +222,7 @@ fn arguments_are_refused_with_a_reason_and_a_hint() {
     ];
     let shop = Shop::open();
     for (wanted, sqlstate, message) in cases {
-        let error = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted).unwrap_err();
+        let error = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted, &here()).unwrap_err();
         assert_eq!((error.sqlstate(), error.message.as_str()), (sqlstate, message));
         assert!(error.hint.is_some_and(|hint| hint.ends_with('.')), "{message}: a hint is a sentence");
     }
@@ -152,7 +247,7 @@ fn a_row_predicate_speaks_of_the_one_relation_that_is_asked_for() {
         ("customers.email, category:contact", "id = 1"),
     ] {
         let wanted = Ask { rows: Some(rows.to_owned()), ..ask(columns) };
-        let error = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted).unwrap_err();
+        let error = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted, &here()).unwrap_err();
         assert_eq!(error.sqlstate(), "22023", "{columns} {rows}");
         assert!(error.hint.is_some(), "{columns} {rows}");
     }
@@ -163,9 +258,12 @@ fn a_note_with_a_decision_is_bounded_too() {
     let shop = Shop::open();
     let id = shop.request(&ann(), ask("customers.email"));
     let long = "x".repeat(501);
-    assert_eq!(shop.live.approve(&petra(), id, Some(&long)).unwrap_err().message, "reason is too long");
-    assert_eq!(shop.live.deny(&petra(), id, Some("\u{7}")).unwrap_err().kind, Kind::Invalid);
-    let grant = shop.live.approve(&petra(), id, Some("")).unwrap().grant;
+    assert_eq!(
+        shop.live.approve(&petra(), id, Some(&long), &here()).unwrap_err().message,
+        "reason is too long"
+    );
+    assert_eq!(shop.live.deny(&petra(), id, Some("\u{7}"), &here()).unwrap_err().kind, Kind::Invalid);
+    let grant = shop.live.approve(&petra(), id, Some(""), &here()).unwrap().grant.unwrap();
     assert_eq!(shop.live.revoke(&petra(), grant.id, Some(&long)).unwrap_err().message, "reason is too long");
     assert!(shop.live.is_live(grant.id));
 }

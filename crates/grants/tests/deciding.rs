@@ -3,7 +3,7 @@
 mod support;
 
 use pgwarrant_catalog::ColumnId;
-use support::{CUSTOMERS, MINUTE, SHOP, Shop, ann, ask, bob, guest, petra};
+use support::{CUSTOMERS, MINUTE, SHOP, Shop, ann, ask, bob, guest, here, petra};
 
 fn decides(shop: &Shop, who: &pgwarrant_grants::Principal, database: &str) -> Vec<ColumnId> {
     let mut columns: Vec<ColumnId> =
@@ -29,7 +29,7 @@ fn an_open_request_and_the_grant_that_it_becomes_count_for_others_until_they_end
     assert_eq!(decides(&shop, &bob(), "other"), [], "another database has other relations");
 
     let open = watch.version();
-    shop.live.approve(&petra(), request, None).unwrap();
+    shop.live.approve(&petra(), request, None, &here()).unwrap();
     assert_eq!(decides(&shop, &bob(), SHOP), [KEY]);
     assert_eq!(watch.version(), open, "the same columns decide");
 
@@ -44,7 +44,7 @@ fn a_request_that_is_taken_back_decides_nothing() {
     let mut wanted = ask("customers.email");
     wanted.rows = Some("id = 42".to_owned());
     let request = shop.request(&ann(), wanted);
-    shop.live.deny(&ann(), request, None).unwrap();
+    shop.live.deny(&ann(), request, None, &here()).unwrap();
     assert_eq!(decides(&shop, &ann(), SHOP), []);
     shop.request(&ann(), ask("customers.email"));
     assert_eq!(decides(&shop, &bob(), SHOP), [], "all rows: no column decides");

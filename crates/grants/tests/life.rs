@@ -23,9 +23,9 @@ use Step::*;
 fn run(shop: &Shop, step: Step) -> Result<(), Error> {
     let live: &Live = &shop.live;
     match step {
-        Approve => live.approve(&petra(), 1, None).map(drop),
-        Deny => live.deny(&petra(), 1, Some("no")).map(drop),
-        Withdraw => live.deny(&ann(), 1, None).map(drop),
+        Approve => live.approve(&petra(), 1, None, &here()).map(drop),
+        Deny => live.deny(&petra(), 1, Some("no"), &here()).map(drop),
+        Withdraw => live.deny(&ann(), 1, None, &here()).map(drop),
         Revoke => live.revoke(&petra(), 1, None).map(drop),
         Release => live.release(&ann(), 1).map(drop),
         Use => live.use_grants(&[1], 0).map_err(|ended| ended.to_error()),
@@ -210,20 +210,6 @@ fn an_outcome_is_the_same_after_a_restart() {
     }
 }
 
-fn names(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        names.push(match event {
-            Event::Requested { .. } => "requested",
-            Event::Decided { .. } => "decided",
-            Event::Started { .. } => "started",
-            Event::Ended { .. } => "ended",
-            Event::CutOff { .. } => "cut off",
-        });
-    }
-    names
-}
-
 #[test]
 fn listeners_hear_of_everything_in_order() {
     let shop = Shop::open();
@@ -263,7 +249,7 @@ fn a_version_moves_exactly_with_the_set_of_live_grants() {
     let (anns, bobs) = (shop.live.version(&ann()), shop.live.version(&bob()));
     let request = shop.request(&ann(), ask("customers.email"));
     assert_eq!(shop.live.version(&ann()), anns, "a request gives nothing");
-    shop.live.approve(&petra(), request, None).unwrap();
+    shop.live.approve(&petra(), request, None, &here()).unwrap();
     let with = shop.live.version(&ann());
     assert_ne!(with, anns);
     assert_eq!((shop.live.version(&ann()), watch.version()), (with, with));
@@ -293,7 +279,7 @@ fn a_groups_grant_reaches_its_members_and_nobody_else() {
     let mut wanted = ask("customers.email");
     wanted.group = Some("support".to_owned());
     let request = shop.request(&ann(), wanted);
-    let id = shop.live.approve(&paul(), request, None).unwrap().grant.id;
+    let id = shop.live.approve(&paul(), request, None, &here()).unwrap().grant.unwrap().id;
     assert_eq!(shop.access(&ann()), [id]);
     assert_eq!(shop.access(&bob()), [id]);
     assert_ne!(shop.live.version(&bob()), bobs);
@@ -333,16 +319,16 @@ fn limits_on_numbers_hold_and_say_so() {
         assert!(error.hint.is_some());
         error.message
     };
-    let request = |by: &_| shop.live.request(by, SHOP, &shop.catalogue, ask("customers.email"));
-    let (first, second) = (request(&ann()).unwrap().id, request(&ann()).unwrap().id);
+    let request = |by: &_| shop.live.request(by, SHOP, &shop.catalogue, ask("customers.email"), &here());
+    let (first, second) = (request(&ann()).unwrap().request.id, request(&ann()).unwrap().request.id);
     assert_eq!(refused(request(&ann())), "user \"ann\" has too many pending requests");
     request(&bob()).unwrap();
     assert_eq!(refused(request(&petra())), "too many requests are pending");
-    let grant = shop.live.approve(&petra(), first, None).unwrap().grant;
-    let error = shop.live.approve(&petra(), second, None).unwrap_err();
+    let grant = shop.live.approve(&petra(), first, None, &here()).unwrap().grant.unwrap();
+    let error = shop.live.approve(&petra(), second, None, &here()).unwrap_err();
     assert_eq!((error.message.as_str(), error.sqlstate()), ("ann has too many live grants", "54000"));
     shop.live.revoke(&petra(), grant.id, None).unwrap();
-    shop.live.approve(&petra(), second, None).unwrap();
+    shop.live.approve(&petra(), second, None, &here()).unwrap();
 }
 
 #[test]

@@ -32,10 +32,10 @@ fn of_deciders_at_the_same_instant_one_decides() {
         let shop = Shop::open();
         let id = shop.request(&ann(), ask("customers.email"));
         let outcomes = together(4, |i| match i {
-            0 => shop.live.approve(&petra(), id, None).is_ok(),
-            1 => shop.live.approve(&paul(), id, None).is_ok(),
-            2 => shop.live.deny(&paul(), id, None).is_ok(),
-            _ => shop.live.deny(&ann(), id, None).is_ok(),
+            0 => shop.live.approve(&petra(), id, None, &here()).is_ok(),
+            1 => shop.live.approve(&paul(), id, None, &here()).is_ok(),
+            2 => shop.live.deny(&paul(), id, None, &here()).is_ok(),
+            _ => shop.live.deny(&ann(), id, None, &here()).is_ok(),
         });
         assert_eq!(outcomes.iter().filter(|ok| **ok).count(), 1, "{outcomes:?}");
         let granted = shop.live.requests()[0].state.text() == "approved";
@@ -173,11 +173,117 @@ fn requests_from_many_sessions_respect_the_limit_and_have_numbers_of_their_own()
     let shop = Shop::open();
     let results = together(4, |_| {
         (0..10)
-            .filter_map(|_| shop.live.request(&ann(), SHOP, &shop.catalogue, ask("customers.email")).ok())
-            .map(|request| request.id)
+            .filter_map(|_| {
+                shop.live.request(&ann(), SHOP, &shop.catalogue, ask("customers.email"), &here()).ok()
+            })
+            .map(|outcome| outcome.request.id)
             .collect::<Vec<_>>()
     });
     let mut ids: Vec<u64> = results.into_iter().flatten().collect();
     ids.sort_unstable();
     assert_eq!(ids, (1..=20).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_the_last_approvers_at_the_same_instant_one_makes_the_grant() {
+    for _ in 0..50 {
+        let shop = Shop::ruled(|_| panels(&[(&["privacy"], 2, false)]));
+        let id = shop.request(&ann(), ask("customers.email"));
+        let outcomes = together(4, |i| {
+            let by = person(&format!("p{i}"), &["privacy"]);
+            shop.live.approve(&by, id, None, &here()).map(|outcome| outcome.grant.is_some()).ok()
+        });
+        let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+        assert_eq!((count(Some(false)), count(Some(true)), count(None)), (1, 1, 2), "{outcomes:?}");
+        assert_eq!((shop.access(&ann()).len(), shop.live.requests()[0].approvals.len()), (1, 2));
+    }
+}
+
+#[test]
+fn of_an_approval_a_withdrawal_and_a_lapse_at_the_same_instant_one_counts() {
+    for _ in 0..50 {
+        let shop = Shop::open();
+        let id = shop.request(&ann(), ask("customers.email"));
+        let mut events = shop.live.subscribe();
+        shop.clock.advance(24 * 60 * MINUTE - 1);
+        let outcomes = together(3, |i| match i {
+            0 => shop.live.approve(&petra(), id, None, &here()).is_ok(),
+            1 => shop.live.withdraw(&ann(), id, None, &here()).is_ok(),
+            _ => {
+                shop.clock.advance(1);
+                shop.live.tick().unwrap();
+                false
+            }
+        });
+        let state = shop.live.requests()[0].state.text();
+        let expected = match outcomes[..] {
+            [true, false, _] => "approved",
+            [false, true, _] => "withdrawn",
+            _ => "lapsed",
+        };
+        assert_eq!(state, expected, "{outcomes:?}");
+        let decided = names(&mut events).into_iter().filter(|name| *name == "decided").count();
+        assert_eq!(decided, 1);
+        assert_eq!(shop.reopened().requests()[0].state.text(), state);
+    }
+}
+
+#[test]
+fn of_reviewers_at_the_same_instant_one_has_the_word_also_while_the_grant_ends() {
+    for _ in 0..50 {
+        let shop = Shop::ruled(|_| break_glass(&["privacy"]));
+        let urgent = Ask { urgency: Some("break-glass".to_owned()), ..ask("customers.email") };
+        let id = shop.ask(&ann(), urgent).grant.unwrap().id;
+        let outcomes = together(4, |i| match i {
+            0 => shop.live.review(&petra(), id, true, "fine", &here()).is_ok(),
+            1 => shop.live.review(&paul(), id, false, "no", &here()).is_ok(),
+            2 => shop.live.revoke(&petra(), id, None).is_err(),
+            _ => {
+                shop.live.grants();
+                false
+            }
+        });
+        assert_eq!(outcomes.iter().filter(|ok| **ok).count(), 1, "{outcomes:?}");
+        for live in [shop.live.clone(), shop.reopened()] {
+            let grant = live.grants()[0].clone();
+            let verdict = grant.review.as_ref().unwrap().verdict.as_ref().unwrap();
+            assert_eq!(verdict.justified, outcomes[0]);
+            assert_eq!(grant.state_text(), "revoked");
+            assert!(live.unreviewed_for(&petra()).is_empty());
+        }
+    }
+}
+
+#[test]
+fn of_a_start_and_a_revocation_at_the_same_instant_nothing_is_left_behind() {
+    for _ in 0..50 {
+        let shop = Shop::open();
+        let id = shop.grant(Ask { starts_at: Some("in 1 h".to_owned()), ..ask("customers.email") });
+        shop.clock.advance(60 * MINUTE - 1);
+        together(3, |i| match i {
+            0 => _ = shop.live.revoke(&petra(), id, None).unwrap(),
+            1 => {
+                shop.clock.advance(1);
+                shop.live.version(&ann());
+            }
+            _ => assert_eq!(shop.live.grants().len(), 1, "at no moment in no list"),
+        });
+        shop.clock.advance(1);
+        assert!(shop.access(&ann()).is_empty() && !shop.live.is_live(id));
+        assert!(access(&shop.reopened(), &ann(), &shop.catalogue).is_empty());
+    }
+}
+
+#[test]
+fn who_is_removed_gets_nothing_from_a_decision_under_way() {
+    for _ in 0..50 {
+        let shop = Shop::open();
+        let id = shop.request(&ann(), ask("customers.email"));
+        together(2, |i| match i {
+            0 => _ = shop.live.approve(&petra(), id, None, &here()),
+            _ => _ = shop.live.end_for(&pgwarrant_grants::Who::User("ann".to_owned()), "left").unwrap(),
+        });
+        assert!(shop.access(&ann()).is_empty());
+        assert!(access(&shop.reopened(), &ann(), &shop.catalogue).is_empty());
+    }
 }

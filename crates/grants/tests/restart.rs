@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pgwarrant_grants::store::{Change, Failure, Saved};
-use pgwarrant_grants::{Ask, Grant, Kind, Live, MemoryStore, Request, SledStore, Store, StoreError};
+use pgwarrant_grants::{Ask, Grant, Grounds, Kind, Live, MemoryStore, Request, SledStore, Store, StoreError};
 use support::*;
 
 struct OnDisk {
@@ -31,11 +31,11 @@ impl OnDisk {
 }
 
 fn request(live: &Live, columns: &str) -> u64 {
-    live.request(&ann(), SHOP, &shop(), ask(columns)).unwrap().id
+    live.request(&ann(), SHOP, &shop(), ask(columns), &here()).unwrap().request.id
 }
 fn grant(live: &Live, columns: &str) -> u64 {
     let request = request(live, columns);
-    live.approve(&petra(), request, Some("seen the ticket")).unwrap().grant.id
+    live.approve(&petra(), request, Some("seen the ticket"), &here()).unwrap().grant.unwrap().id
 }
 
 #[test]
@@ -44,15 +44,15 @@ fn sled_brings_back_every_state() {
     let before = disk.process(|live| {
         request(live, "customers.email");
         let denied = request(live, "customers.phone");
-        live.deny(&petra(), denied, Some("no need")).unwrap();
+        live.deny(&petra(), denied, Some("no need"), &here()).unwrap();
         grant(live, "customers.email");
         let revoked = grant(live, "customers.*");
         live.revoke(&petra(), revoked, Some("enough")).unwrap();
         let released = grant(live, "category:contact");
         live.release(&ann(), released).unwrap();
         let rows = Ask { rows: Some("id = 42".to_owned()), ..ask("customers.ssn") };
-        let rows = live.request(&ann(), SHOP, &shop(), rows).unwrap().id;
-        live.approve(&petra(), rows, None).unwrap();
+        let rows = live.request(&ann(), SHOP, &shop(), rows, &here()).unwrap().request.id;
+        live.approve(&petra(), rows, None, &here()).unwrap();
         (live.requests(), live.grants())
     });
     disk.process(|live| {
@@ -117,11 +117,12 @@ fn the_largest_records_stay_in_the_file_that_is_synced() {
                 rows: Some(format!("region IN ({})", vec!["'\"\"\"\"\"\"\"\"'"; 60].join(", "))),
                 reason: Some(format!("a{}", "\"".repeat(999))),
                 ticket: Some(format!("a{}", "\\".repeat(199))),
+                case: Some(format!("a{}", "\"".repeat(99))),
                 ..Ask::default()
             };
-            let request = live.request(&ann(), SHOP, &shop(), large).unwrap().id;
+            let request = live.request(&ann(), SHOP, &shop(), large, &here()).unwrap().request.id;
             let note = format!("a{}", "\"".repeat(499));
-            let grant = live.approve(&petra(), request, Some(&note)).unwrap().grant.id;
+            let grant = live.approve(&petra(), request, Some(&note), &here()).unwrap().grant.unwrap().id;
             live.revoke(&petra(), grant, Some(&note)).unwrap();
         }
     });
@@ -140,13 +141,14 @@ fn what_the_store_did_not_take_was_never_given() {
         let request = shop.request(&ann(), ask("customers.email"));
         shop.store.fail(Some(failure));
         let version = shop.live.version(&ann());
-        let error = shop.live.approve(&petra(), request, None).unwrap_err();
+        let error = shop.live.approve(&petra(), request, None, &here()).unwrap_err();
         assert_eq!((error.kind, error.sqlstate()), (Kind::Store, "58030"));
         assert!(shop.access(&ann()).is_empty() && shop.live.grants().is_empty());
         assert_eq!(shop.live.version(&ann()), version);
         assert_eq!(shop.live.requests()[0].state.text(), "pending");
 
-        let error = shop.live.request(&ann(), SHOP, &shop.catalogue, ask("customers.phone")).unwrap_err();
+        let error =
+            shop.live.request(&ann(), SHOP, &shop.catalogue, ask("customers.phone"), &here()).unwrap_err();
         assert_eq!(error.kind, Kind::Store);
         assert_eq!(shop.live.requests().len(), 1, "nor was the request filed");
 
@@ -157,9 +159,103 @@ fn what_the_store_did_not_take_was_never_given() {
         assert!(access(&again, &ann(), &shop.catalogue).is_empty(), "{failure:?}");
         let pending = again.requests().iter().filter(|request| request.state.text() == "pending").count();
         assert_eq!(pending, 1, "{failure:?}");
-        let retried = shop.live.approve(&petra(), request, None).unwrap().grant;
+        let retried = shop.live.approve(&petra(), request, None, &here()).unwrap().grant.unwrap();
         assert_eq!(retried.id, 2, "a number that may be on disk is not used again");
     }
+}
+
+/// Urgency, ruling, start.
+type Ruled = (&'static str, fn() -> pgwarrant_grants::Ruling, Option<&'static str>);
+
+/// What a ruling gives at once, or writes down at once.
+#[test]
+fn what_was_ruled_and_not_recorded_is_as_if_it_had_not_been_asked() {
+    let cases: [Ruled; 4] = [
+        ("normal", approve, None),
+        ("normal", approve, Some("in 1 h")),
+        ("break-glass", || break_glass(&["privacy"]), None),
+        ("normal", refuse, None),
+    ];
+    for ((urgency, ruling, starts_at), (failure, survives)) in
+        cases.into_iter().flat_map(|case| CRASHES.map(|crash| (case, crash)))
+    {
+        let shop = Shop::ruled(move |_| ruling());
+        let wanted = || Ask {
+            urgency: Some(urgency.to_owned()),
+            starts_at: starts_at.map(str::to_owned),
+            ..ask("customers.email")
+        };
+        let mut events = shop.live.subscribe();
+        shop.store.fail(Some(failure));
+        let error = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted(), &here()).unwrap_err();
+        assert_eq!(error.kind, Kind::Store, "{urgency} {failure:?}");
+        assert!(
+            shop.access(&ann()).is_empty() && shop.live.grants().is_empty() && names(&mut events).is_empty()
+        );
+        shop.store.fail(None);
+        shop.live.tick().unwrap();
+        let again = Live::open(shop.store.after_crash(survives), shop.clock.clone(), settings()).unwrap();
+        shop.clock.advance(61 * MINUTE);
+        assert!(access(&again, &ann(), &shop.catalogue).is_empty(), "{urgency} {failure:?}");
+        assert!(again.unreviewed_for(&petra()).is_empty(), "{urgency} {failure:?}");
+        assert!(again.requests().iter().all(|request| request.grant.is_none()), "{urgency} {failure:?}");
+    }
+}
+
+#[test]
+fn an_approval_that_was_not_recorded_does_not_count() {
+    for (failure, survives) in CRASHES {
+        let shop = Shop::ruled(|_| panels(&[(&["privacy"], 2, false)]));
+        let id = shop.request(&ann(), ask("customers.email"));
+        shop.store.fail(Some(failure));
+        assert_eq!(shop.live.approve(&paul(), id, None, &here()).unwrap_err().kind, Kind::Store);
+        shop.store.fail(None);
+        shop.live.tick().unwrap();
+        let again = Live::open(shop.store.after_crash(survives), shop.clock.clone(), settings()).unwrap();
+        for live in [&shop.live, &again] {
+            assert!(live.requests()[0].approvals.is_empty(), "{failure:?}");
+            assert!(live.approve(&petra(), id, None, &here()).unwrap().grant.is_none());
+        }
+    }
+}
+
+#[test]
+fn sled_keeps_reviews_open_over_trimming_and_restarts() {
+    let disk = OnDisk::new();
+    let few = pgwarrant_grants::Settings { history: 2, history_stored: 3, ..settings() };
+    let open = || {
+        let rule = |facts: &pgwarrant_grants::Facts| match facts.urgency {
+            pgwarrant_grants::Urgency::BreakGlass => break_glass(&["privacy"]),
+            _ => approve(),
+        };
+        Live::open_with(disk.store().1, disk.clock.clone(), few.clone(), Arc::new(Says(rule))).unwrap()
+    };
+    let give = |live: &Live, urgency: &str| {
+        let wanted = Ask { urgency: Some(urgency.to_owned()), ..ask("customers.email") };
+        let id = live.request(&ann(), SHOP, &shop(), wanted, &here()).unwrap().grant.unwrap().id;
+        live.release(&ann(), id).unwrap();
+    };
+    {
+        let live = open();
+        give(&live, "break-glass");
+        (0..8).for_each(|_| give(&live, "normal"));
+    }
+    open().tick().unwrap();
+    {
+        let live = open();
+        assert_eq!(live.unreviewed_for(&paul()).iter().map(|grant| grant.id).collect::<Vec<_>>(), [1]);
+        assert!(
+            live.grounds(9).unwrap().is_some() && live.grounds(2).unwrap().is_none(),
+            "trimmed with its request"
+        );
+        live.review(&paul(), 1, true, "seen", &here()).unwrap();
+    }
+    let live = open();
+    assert!(live.unreviewed_for(&paul()).is_empty());
+    drop(live);
+    open().tick().unwrap();
+    let (_db, store) = disk.store();
+    assert!(store.grant(1).unwrap().is_none(), "reviewed, it is history like others");
 }
 
 #[test]
@@ -231,6 +327,9 @@ impl Store for Hanging {
     fn request(&self, id: u64) -> Result<Option<Request>, StoreError> {
         self.store.request(id)
     }
+    fn grounds(&self, id: u64) -> Result<Option<Grounds>, StoreError> {
+        self.store.grounds(id)
+    }
 }
 
 #[test]
@@ -238,8 +337,8 @@ fn a_disk_that_hangs_keeps_no_grant_alive() {
     let (disk, clock) = (Hanging::default(), pgwarrant_grants::TestClock::new(START));
     let live = Live::open(disk.clone(), clock.clone(), settings()).unwrap();
     let limited = Ask { max_uses: Some("5".to_owned()), ..ask("customers.email") };
-    let limited = live.request(&ann(), SHOP, &shop(), limited).unwrap().id;
-    let limited = live.approve(&petra(), limited, None).unwrap().grant.id;
+    let limited = live.request(&ann(), SHOP, &shop(), limited, &here()).unwrap().request.id;
+    let limited = live.approve(&petra(), limited, None, &here()).unwrap().grant.unwrap().id;
     let revoked = grant(&live, "customers.phone");
     grant(&live, "customers.ssn");
     let hanging = disk.hangs.lock().unwrap();
@@ -268,6 +367,36 @@ fn a_disk_that_hangs_keeps_no_grant_alive() {
         revoking.join().unwrap().unwrap();
         asking.join().unwrap();
     });
+}
+
+#[test]
+fn what_ends_while_its_extension_is_on_its_way_to_a_broken_disk_stays_ended() {
+    let (disk, clock) = (Hanging::default(), pgwarrant_grants::TestClock::new(START));
+    let live = Live::open(disk.clone(), clock.clone(), settings()).unwrap();
+    let id = grant(&live, "customers.email");
+    let asked = live.extend(&ann(), id, &shop(), more("30 min"), &here()).unwrap().request.id;
+    let hanging = disk.hangs.lock().unwrap();
+    let commits = disk.commits.load(Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        let extending = scope.spawn(|| live.approve(&petra(), asked, None, &here()).is_ok());
+        while disk.commits.load(Ordering::SeqCst) == commits {
+            std::thread::yield_now();
+        }
+        let mut events = live.subscribe();
+        let revoking = scope.spawn(|| live.revoke(&petra(), id, None).is_ok());
+        // Announced once it is queued.
+        while events.try_recv().is_err() {
+            std::thread::yield_now();
+        }
+        disk.store.fail(Some(Failure::BeforeWrite));
+        drop(hanging);
+        assert!(!extending.join().unwrap() && !revoking.join().unwrap());
+    });
+    disk.store.fail(None);
+    live.tick().unwrap();
+    let again = Live::open(disk.store.after_crash(false), clock, settings()).unwrap();
+    assert!(!again.is_live(id) && !live.is_live(id));
+    assert_eq!(again.grants()[0].state_text(), "revoked");
 }
 
 #[test]

@@ -94,11 +94,12 @@ fn columns_resolve_or_say_what_was_probably_meant() {
     ];
     let shop = Shop::open();
     for (columns, wanted) in cases {
-        let outcome = shop.live.request(&ann(), SHOP, &shop.catalogue, ask(columns));
+        let outcome =
+            shop.live.request(&ann(), SHOP, &shop.catalogue, ask(columns), &here()).map(|it| it.request);
         match (outcome, wanted) {
             (Ok(request), Ok(text)) => {
                 assert_eq!(request.scope.columns_text(), text, "{columns}");
-                shop.live.deny(&ann(), request.id, None).unwrap();
+                shop.live.deny(&ann(), request.id, None, &here()).unwrap();
             }
             (Err(error), Err((sqlstate, message, hint))) => {
                 assert_eq!((error.sqlstate(), error.message.as_str()), (sqlstate, message), "{columns}");
@@ -164,7 +165,7 @@ fn texts_of_a_scope_read_back_as_the_same_scope() {
         others: Some("HIDE".to_owned()),
         ..ask("customers.email, customers.*")
     };
-    let first = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted).unwrap();
+    let first = shop.live.request(&ann(), SHOP, &shop.catalogue, wanted, &here()).unwrap().request;
     assert_eq!(first.scope.actions_text(), "select, update, export");
     assert_eq!(first.scope.others_text(), "hide");
     let again = Ask {
@@ -173,7 +174,7 @@ fn texts_of_a_scope_read_back_as_the_same_scope() {
         others: Some(first.scope.others_text().to_owned()),
         ..ask(&first.scope.columns_text())
     };
-    let second = shop.live.request(&ann(), SHOP, &shop.catalogue, again).unwrap();
+    let second = shop.live.request(&ann(), SHOP, &shop.catalogue, again, &here()).unwrap().request;
     assert_eq!(first.scope, second.scope);
 }
 
@@ -195,7 +196,7 @@ fn numbers_of_columns_are_bounded() {
         .collect();
     let wide = catalogue_of(2, vec![relation(1, "public", "t", &columns)]);
     let all = names.iter().map(|name| format!("t.{name}")).collect::<Vec<_>>().join(",");
-    let error: Error = shop.live.request(&ann(), SHOP, &wide, ask(&all)).unwrap_err();
+    let error: Error = shop.live.request(&ann(), SHOP, &wide, ask(&all), &here()).unwrap_err();
     assert_eq!((error.message.as_str(), error.sqlstate()), ("the request is too large", "54000"));
 }
 

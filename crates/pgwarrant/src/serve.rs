@@ -1,12 +1,13 @@
 //! `pgwarrant serve`: from a configuration to a running proxy, and back down again.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use pgwarrant_audit::Trail;
-use pgwarrant_grants::{Live, SledStore, SystemClock};
+use pgwarrant_grants::{GrantState, Live, RequestState, SledStore, SystemClock, Who};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -56,6 +57,7 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let settings = wiring::proxy(config)?;
 
     tokio::spawn(live.clone().run_expiry());
+    end_removed(config, &live)?;
     let control = tokio::spawn({
         let (trail, directory) = (trail.clone(), directory.to_owned());
         async move {
@@ -97,4 +99,23 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let closed = trail.close().await;
     outcome.map_err(|error| Failure::new(error.to_string()))?;
     closed.map_err(|error| Failure::hint(format!("could not close the audit trail: {error}"), error.hint()))
+}
+
+/// Ends what users and groups hold who were taken out of the configuration while no proxy ran.
+fn end_removed(config: &Config, live: &Live) -> Result<(), Failure> {
+    let known = |who: &Who| match who {
+        Who::User(name) => config.users.iter().any(|user| user.name == *name),
+        Who::Group(name) => config.groups.iter().any(|group| group.name == *name),
+    };
+    let open = live.grants().into_iter().filter(|grant| !matches!(grant.state, GrantState::Ended(_)));
+    let asking = live.requests().into_iter().filter(|request| request.state == RequestState::Pending);
+    let holders = open.map(|grant| grant.who.clone());
+    let askers = asking.flat_map(|request| [request.who.clone(), Who::User(request.by.clone())]);
+    let gone: BTreeSet<Who> = holders.chain(askers).filter(|who| !known(who)).collect();
+    for who in gone {
+        tracing::info!(%who, "is not in the configuration any more: what they hold ends");
+        live.end_for(&who, "not in the configuration any more")
+            .map_err(|error| Failure::new(format!("could not end the grants of {who}: {error}")))?;
+    }
+    Ok(())
 }

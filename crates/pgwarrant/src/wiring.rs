@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgwarrant_grants::{Principal, Profile, ProfileRows, Schedule};
 use pgwarrant_proxy::settings;
 use pgwarrant_wire::accept::{Plaintext, ServerTls};
 use pgwarrant_wire::tls::{ClientTls, Verify};
@@ -17,11 +18,39 @@ const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn grants(config: &Config) -> pgwarrant_grants::Settings {
     pgwarrant_grants::Settings {
         groups: groups(config),
+        accounts: config.users.iter().map(account).collect(),
+        profiles: config.profiles.iter().map(profile).collect(),
+        max_ahead: config.grants.max_ahead,
+        time_zone: config.grants.time_zone.clone(),
         default_duration: config.grants.default_duration,
         max_duration: config.grants.max_duration,
         request_lapses_after: config.grants.pending_lapse,
         max_pending_per_user: config.grants.max_pending_per_user,
         ..pgwarrant_grants::Settings::default()
+    }
+}
+
+fn account(user: &config::User) -> Principal {
+    Principal::new(user.name.clone(), user.groups.clone()).of_person(user.person.clone())
+}
+
+fn profile(profile: &config::Profile) -> Profile {
+    Profile {
+        name: profile.name.clone(),
+        columns: profile.columns.join(", "),
+        actions: profile.actions.join(", "),
+        rows: match profile.rows {
+            config::Rows::Some => ProfileRows::Some,
+            config::Rows::All => ProfileRows::All,
+            config::Rows::Any => ProfileRows::Any,
+        },
+        max_duration: profile.max_duration,
+        schedule: profile.schedule.as_ref().map(|schedule| Schedule {
+            days: schedule.days.clone(),
+            from: schedule.from,
+            to: schedule.to,
+        }),
+        groups: profile.groups.clone(),
     }
 }
 
@@ -131,6 +160,7 @@ fn user(user: &config::User) -> settings::User {
         scram: user.scram.clone(),
         certificate: user.certificate.clone(),
         groups: user.groups.clone(),
+        person: user.person.clone(),
     }
 }
 
@@ -140,6 +170,7 @@ fn groups(config: &Config) -> Vec<pgwarrant_grants::Group> {
         may_request: group.may_request,
         may_approve: group.may_approve,
         may_audit: group.may_audit,
+        max_duration: group.max_duration,
     };
     config.groups.iter().map(group).collect()
 }

@@ -388,14 +388,52 @@ pub fn of_event(event: &Event) -> Option<Record> {
         record
     };
     match event {
-        Event::Requested { request } => {
-            Some(about(Kind::Request, Decision::Allowed, request, request.summary()))
+        Event::Requested { request, grounds } => {
+            let mut record = about(Kind::Request, Decision::Allowed, request, request.summary());
+            let why = grounds.ruling.why();
+            let policies =
+                if why.policies.is_empty() { "no policy".to_owned() } else { why.policies.join(", ") };
+            record.note =
+                Some(format!("{}; ruled {} ({policies})", request.summary(), grounds.ruling.text()));
+            // What it was decided on, for `pgwarrant policy test` and for whoever asks later.
+            record.text = serde_json::to_string(&grounds.facts).unwrap_or_default().into();
+            Some(record)
+        }
+        Event::PartlyApproved { request } => {
+            Some(about(Kind::Decision, Decision::Approved, request, request.summary()))
+        }
+        Event::Escalated { request } => {
+            let note = format!("request {} was escalated: {}", request.id, request.summary());
+            Some(about(Kind::Request, Decision::Allowed, request, note))
         }
         Event::Decided { request } => {
             let decision = if request.grant.is_some() { Decision::Approved } else { Decision::Denied };
             Some(about(Kind::Decision, decision, request, request.summary()))
         }
-        Event::Started { grant } => Some(of_grant(Kind::GrantStarted, grant)),
+        Event::BreakGlass { grant, .. } => {
+            let mut record = of_grant(Kind::Incident, grant);
+            record.decision = Decision::Incident;
+            record.note = Some(format!("break-glass: {}", grant.summary()));
+            Some(record)
+        }
+        Event::Scheduled { grant } | Event::Started { grant } => Some(of_grant(Kind::GrantStarted, grant)),
+        Event::Extended { grant, .. } => {
+            let mut record = of_grant(Kind::GrantStarted, grant);
+            record.note = Some(format!("extended: {}", grant.summary()));
+            Some(record)
+        }
+        Event::Reviewed { grant } => {
+            let verdict = grant.review.as_ref().and_then(|review| review.verdict.as_ref())?;
+            let justified = verdict.justified;
+            let mut record = of_grant(Kind::Decision, grant);
+            record.decision = if justified { Decision::Approved } else { Decision::Denied };
+            let said = if justified { "justified" } else { "not justified" };
+            record.note = Some(format!(
+                "the break-glass grant {} was found {said} by {}: {}",
+                grant.id, verdict.by, verdict.comment
+            ));
+            Some(record)
+        }
         Event::Ended { grant, .. } => Some(of_grant(Kind::GrantEnded, grant)),
         Event::CutOff { .. } => None,
     }

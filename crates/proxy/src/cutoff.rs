@@ -160,8 +160,9 @@ fn why(live: &pgwarrant_grants::Live, id: GrantId) -> &'static str {
             EndReason::Revoked => "was revoked",
             EndReason::Released => "was released",
             EndReason::UsedUp => "was used up",
+            EndReason::Removed => "was ended with its holder's removal",
             EndReason::NotRecorded => "could not be recorded",
         },
-        Some(GrantState::Live) | None => "ended",
+        Some(GrantState::Live | GrantState::Scheduled) | None => "ended",
     }
 }

@@ -119,7 +119,7 @@ impl Session {
         }
         let grants: Vec<u64> =
             missing.iter().flat_map(|(_, touched)| touched.grants.iter().copied()).collect();
-        let reserved = self.shared.live.reserve(&grants)?;
+        let reserved = self.shared.live.reserve(&grants, 1)?;
         self.front.reserved = true;
         Some(self.wait(Box::pin(async move {
             reserved.await;

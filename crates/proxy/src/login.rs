@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pgwarrant_audit::{Decision, Kind, Record, RecordedError};
-use pgwarrant_grants::Principal;
+use pgwarrant_grants::{Principal, SignIn};
 use pgwarrant_wire::accept::{self, Accepted, Client};
 use pgwarrant_wire::auth::{self, Credentials as Wanted, Method, Mock, Verifier};
 use pgwarrant_wire::backend::{TransactionStatus, build};
@@ -50,6 +50,7 @@ pub struct Credentials {
 struct User {
     verifier: Option<Verifier>,
     certificate: Option<String>,
+    person: String,
     groups: Arc<[String]>,
 }
 
@@ -61,7 +62,8 @@ impl Credentials {
             let verifier = verifier
                 .map_err(|error| Error::User { user: user.name.clone(), problem: error.to_string() })?;
             let groups = user.groups.clone().into();
-            users.insert(user.name.clone(), User { verifier, certificate: user.certificate.clone(), groups });
+            let (certificate, person) = (user.certificate.clone(), user.person.clone());
+            users.insert(user.name.clone(), User { verifier, certificate, person, groups });
         }
         // Stable over restarts, so that a user that does not exist always gets the same salt.
         let secret = ring::digest::digest(
@@ -213,9 +215,11 @@ fn admit(
         .registry
         .connect_user(&shared_name, shared.settings.limits.connections_per_user)
         .ok_or_else(|| full("too many connections of this user"))?;
-    let (place, sender, messages) = shared.registry.enter(&shared_name);
+    let principal = Principal::new(name, user.groups.to_vec()).of_person(user.person.clone());
+    let principal = Arc::new(principal);
+    let (place, sender, messages) = shared.registry.enter(&principal);
     let identity = Identity {
-        principal: Principal { user: name.to_owned(), groups: user.groups.to_vec() },
+        principal,
         session: place.number,
         user: shared_name,
         groups: user.groups.clone(),
@@ -224,7 +228,11 @@ fn admit(
         database: startup.database.as_str().into(),
         role: login.role.clone(),
         tls: client.stream.is_tls(),
-        certificate: method == Method::Certificate,
+        ip: Some(peer.ip().to_canonical()),
+        sign_in: match method {
+            Method::Scram | Method::ScramPlus => SignIn::Scram,
+            Method::Certificate => SignIn::Certificate,
+        },
     };
     let (database, login) = (database.clone(), login.clone());
     Ok(SignedIn { identity, database, login, passed, counted, place, sender, messages })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pgwarrant_grants::{Request, RequestState};
+use pgwarrant_grants::{Grant, Request, RequestState, format_duration};
 use pgwarrant_sql::Class;
 
 use crate::diagnostics;
@@ -61,25 +61,74 @@ fn shows_rows(class: Class) -> bool {
 
 /// What the sessions of who asked are told when a request is decided.
 pub fn decided(request: &Request) -> Vec<u8> {
-    let by = request.decision.as_ref().and_then(|decision| decision.by.as_deref()).unwrap_or("nobody");
+    let decision = request.decision.as_ref();
     let columns = request.scope.columns_text();
-    let (message, hint) = match (request.state, request.grant) {
-        (RequestState::Approved, Some(grant)) => (
-            format!("request {} for {columns} was approved by {by}: grant {grant}", request.id),
-            Some("Run the statement again.".to_owned()),
-        ),
-        (RequestState::Denied, _) => {
-            (format!("request {} for {columns} was denied by {by}", request.id), None)
-        }
-        (RequestState::Lapsed, _) => (
-            format!("request {} for {columns} lapsed: nobody decided in time", request.id),
-            Some("Ask again.".to_owned()),
-        ),
-        (state, _) => (format!("request {} for {columns} is {}", request.id, state.text()), None),
+    let by = match decision.and_then(|decision| decision.by.as_deref()) {
+        Some(by) => format!("by {by}"),
+        None => "by rule".to_owned(),
     };
-    let reason = request.decision.as_ref().and_then(|decision| decision.reason.clone());
-    let detail = reason.map(|reason| format!("Reason: {reason}."));
+    let (id, state) = (request.id, request.state);
+    let (message, hint) = match (state, request.grant) {
+        (RequestState::Approved, Some(grant)) => {
+            let what = if request.extends.is_some() { "more of grant" } else { "grant" };
+            (
+                format!("request {id} for {columns} was approved {by}: {what} {grant}"),
+                Some("Run the statement again."),
+            )
+        }
+        (RequestState::Denied, _) => (format!("request {id} for {columns} was denied {by}"), None),
+        (RequestState::Lapsed, _) => {
+            (format!("request {id} for {columns} lapsed: nobody decided in time"), Some("Ask again."))
+        }
+        (state, _) => (format!("request {id} for {columns} is {}", state.text()), None),
+    };
+    let reason = decision.and_then(|decision| decision.reason.as_deref());
+    notice(&message, reason.map(|reason| format!("Reason: {reason}.")).as_deref(), hint)
+}
+
+/// What the sessions of those are told who may decide about a request.
+pub fn asked(request: &Request) -> Vec<u8> {
+    let Request { id, by, .. } = request;
+    let message = format!("request {id} of {by} for {} waits for you", request.scope.columns_text());
+    let rows = request.scope.rows_text().map_or_else(String::new, |rows| format!(", rows {rows}"));
+    let detail = format!("For {}{rows}. Reason: {}.", format_duration(request.duration), request.reason);
+    let hint = format!(
+        "SELECT * FROM pgwarrant.approve({id}); or SELECT * FROM pgwarrant.deny({id}, reason => '…');"
+    );
+    notice(&message, Some(&detail), Some(&hint))
+}
+
+/// What the sessions of those are told who must review it.
+pub fn break_glass(grant: &Grant) -> Vec<u8> {
+    let Grant { id, asked_by, .. } = grant;
+    let message = format!("{asked_by} has taken break-glass access to {}", grant.scope.columns_text());
+    let detail = format!("{}. Reason: {}.", capitalised(&grant.summary()), grant.reason);
+    let hint = format!(
+        "SELECT * FROM pgwarrant.review({id}, 'justified', reason => '…'); or 'not justified'; pgwarrant.revoke({id}) ends it."
+    );
+    notice(&message, Some(&detail), Some(&hint))
+}
+
+/// What the sessions of who took break-glass access are told when it was reviewed.
+pub fn reviewed(grant: &Grant) -> Vec<u8> {
+    let verdict = grant.review.as_ref().and_then(|review| review.verdict.as_ref());
+    let (said, detail) = match verdict {
+        Some(verdict) => (
+            format!("{} by {}", if verdict.justified { "justified" } else { "not justified" }, verdict.by),
+            Some(format!("Reason: {}.", verdict.comment)),
+        ),
+        None => ("not reviewed".to_owned(), None),
+    };
+    notice(&format!("break-glass grant {} was found {said}", grant.id), detail.as_deref(), None)
+}
+
+fn notice(message: &str, detail: Option<&str>, hint: Option<&str>) -> Vec<u8> {
     let mut frame = bytes::BytesMut::new();
-    diagnostics::notice(&message, detail.as_deref(), hint.as_deref(), &mut frame);
+    diagnostics::notice(message, detail, hint, &mut frame);
     frame.to_vec()
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
+use pgwarrant_grants::Principal;
 
 use crate::mailbox::{Message, Receiver, Sender, mailbox};
 
 #[derive(Debug)]
 struct Handle {
-    user: Arc<str>,
+    who: Arc<Principal>,
     sender: Sender,
 }
 
@@ -59,10 +60,10 @@ impl Registry {
         Some(UserConnection { registry: self.clone(), user: user.clone() })
     }
 
-    pub fn enter(self: &Arc<Self>, user: &Arc<str>) -> (Place, Sender, Receiver) {
+    pub fn enter(self: &Arc<Self>, who: &Arc<Principal>) -> (Place, Sender, Receiver) {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, receiver) = mailbox();
-        self.sessions.insert(number, Handle { user: user.clone(), sender: sender.clone() });
+        self.sessions.insert(number, Handle { who: who.clone(), sender: sender.clone() });
         (Place { registry: self.clone(), number }, sender, receiver)
     }
 
@@ -73,10 +74,16 @@ impl Registry {
         }
     }
 
-    /// Tells the sessions of one user.
-    pub fn tell_user(&self, user: &str, message: impl Fn() -> Message) {
+    /// Tells the sessions of some users.
+    pub fn tell(&self, whom: impl Fn(&Principal) -> bool, message: impl Fn() -> Message) {
+        // Most users have many sessions: each is looked at once.
+        let mut known: HashMap<String, bool> = HashMap::new();
         for session in &self.sessions {
-            if &*session.user == user {
+            let concerned = match known.get(&session.who.user) {
+                Some(concerned) => *concerned,
+                None => *known.entry(session.who.user.clone()).or_insert(whom(&session.who)),
+            };
+            if concerned {
                 // False: it has been told enough, or is leaving.
                 let _ = session.sender.send(message());
             }
@@ -143,9 +150,10 @@ mod tests {
     #[test]
     fn a_user_s_sessions_are_told_and_no_others() {
         let registry = Arc::new(Registry::default());
-        let (_ada, _, mut to_ada) = registry.enter(&"ada".into());
-        let (_ben, _, mut to_ben) = registry.enter(&"ben".into());
-        registry.tell_user("ada", || Message::Notice(Vec::new()));
+        let enter = |user: &str| registry.enter(&Arc::new(Principal::new(user, Vec::new())));
+        let (_ada, _, mut to_ada) = enter("ada");
+        let (_ben, _, mut to_ben) = enter("ben");
+        registry.tell(|who| who.user == "ada", || Message::Notice(Vec::new()));
         let context = Context::from_waker(Waker::noop());
         assert!(to_ada.poll(&context).is_ready() && to_ben.poll(&context).is_pending());
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pgwarrant_audit::{Decision, Kind, Record, Trail};
 use pgwarrant_catalog::FindingKind;
-use pgwarrant_grants::{Event, Live};
+use pgwarrant_grants::{Event, Live, Principal, RequestState};
 use pgwarrant_wire::stream::Socket;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -289,14 +289,52 @@ async fn tell_sessions(shared: &Shared, mut events: broadcast::Receiver<Event>) 
     loop {
         match events.recv().await {
             Ok(Event::Ended { .. } | Event::CutOff { .. }) => shared.registry.grant_ended(),
-            Ok(Event::Decided { request }) => {
-                let notice = notices::decided(&request);
-                shared.registry.tell_user(&request.by, || Message::Notice(notice.clone()));
-            }
-            Ok(Event::Requested { .. } | Event::Started { .. }) => {}
+            Ok(event) => tell_of(shared, &event),
             Err(broadcast::error::RecvError::Lagged(_)) => shared.registry.grant_ended(),
             Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
         }
+    }
+}
+
+/// NOTICEs for open sessions: those of who asked, of who may decide, of who reviews.
+fn tell_of(shared: &Shared, event: &Event) {
+    let (live, registry) = (&shared.live, &shared.registry);
+    let tell = |whom: &dyn Fn(&Principal) -> bool, notice: Vec<u8>| {
+        registry.tell(whom, || Message::Notice(notice.clone()));
+    };
+    match event {
+        Event::Requested { request, .. }
+        | Event::PartlyApproved { request }
+        | Event::Escalated { request } => {
+            if request.state == RequestState::Pending {
+                tell(&|who| live.may_decide(who, request), notices::asked(request));
+            }
+        }
+        Event::Decided { request } => {
+            // By rule: the answer of the call that asked says so.
+            let at_once = matches!(request.state, RequestState::Approved | RequestState::Refused);
+            let by = request.decision.as_ref().and_then(|decision| decision.by.as_ref());
+            if by.is_some() || !at_once {
+                tell(&|who| who.user == request.by, notices::decided(request));
+            }
+        }
+        Event::BreakGlass { grant, .. } => {
+            tracing::warn!(
+                grant = grant.id,
+                user = %grant.asked_by,
+                database = %grant.database,
+                columns = %grant.scope.columns_text(),
+                reason = %grant.reason,
+                "break-glass access was taken"
+            );
+            tell(&|who| live.may_review(who, grant), notices::break_glass(grant));
+        }
+        Event::Reviewed { grant } => tell(&|who| who.user == grant.asked_by, notices::reviewed(grant)),
+        Event::Scheduled { .. }
+        | Event::Started { .. }
+        | Event::Extended { .. }
+        | Event::Ended { .. }
+        | Event::CutOff { .. } => {}
     }
 }
 

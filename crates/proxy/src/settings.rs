@@ -91,6 +91,8 @@ pub struct User {
     /// The common name of a client certificate that signs this user in.
     pub certificate: Option<String>,
     pub groups: Vec<String>,
+    /// The human being behind it; empty: the user's name.
+    pub person: String,
 }
 
 /// Past one, a session is refused or ended with an error that says which.

@@ -28,11 +28,12 @@ pub struct ConsoleFunction {
 const BOOL: &str = "pg_catalog.bool";
 const FLOAT8: &str = "pg_catalog.float8";
 const INT8: &str = "pg_catalog.int8";
+const JSONB: &str = "pg_catalog.jsonb";
 const INTERVAL: &str = "pg_catalog.interval";
 const TEXT: &str = "pg_catalog.text";
 const TIMESTAMPTZ: &str = "pg_catalog.timestamptz";
 
-pub const RELATIONS: [ConsoleRelation; 5] = [
+pub const RELATIONS: [ConsoleRelation; 6] = [
     ConsoleRelation {
         name: "grants",
         columns: &[
@@ -50,6 +51,9 @@ pub const RELATIONS: [ConsoleRelation; 5] = [
             ("uses_left", INT8),
             ("rows_left", INT8),
             ("state", TEXT),
+            ("review", TEXT),
+            ("profile", TEXT),
+            ("policies", TEXT),
         ],
     },
     ConsoleRelation {
@@ -69,6 +73,16 @@ pub const RELATIONS: [ConsoleRelation; 5] = [
             ("decided_by", TEXT),
             ("decided_at", TIMESTAMPTZ),
             ("grant_id", INT8),
+            ("waits_for", TEXT),
+            ("lapses_at", TIMESTAMPTZ),
+            ("starts_at", TIMESTAMPTZ),
+            ("urgency", TEXT),
+            ("extends", INT8),
+            ("profile", TEXT),
+            ("purpose", TEXT),
+            ("case_id", TEXT),
+            ("policies", TEXT),
+            ("reasons", TEXT),
         ],
     },
     ConsoleRelation {
@@ -83,6 +97,18 @@ pub const RELATIONS: [ConsoleRelation; 5] = [
         ],
     },
     ConsoleRelation {
+        name: "profiles",
+        columns: &[
+            ("profile", TEXT),
+            ("columns", TEXT),
+            ("actions", TEXT),
+            ("rows", TEXT),
+            ("max_duration", INTERVAL),
+            ("schedule", TEXT),
+            ("open_until", TIMESTAMPTZ),
+        ],
+    },
+    ConsoleRelation {
         name: "whoami",
         columns: &[
             ("user_name", TEXT),
@@ -93,6 +119,9 @@ pub const RELATIONS: [ConsoleRelation; 5] = [
             ("client_certificate", BOOL),
             ("address", TEXT),
             ("may_approve", BOOL),
+            ("person", TEXT),
+            ("sign_in", TEXT),
+            ("may_request", BOOL),
         ],
     },
     ConsoleRelation {
@@ -122,13 +151,28 @@ const REQUEST_OUTCOME: &[(&str, &str)] =
 const DECISION_OUTCOME: &[(&str, &str)] = &[("request_id", INT8), ("state", TEXT), ("message", TEXT)];
 const GRANT_OUTCOME: &[(&str, &str)] = &[("grant_id", INT8), ("state", TEXT), ("message", TEXT)];
 
-pub const FUNCTIONS: [ConsoleFunction; 5] = [
+pub const FUNCTIONS: [ConsoleFunction; 9] = [
     ConsoleFunction {
         name: "request",
         arguments: &[
-            "columns", "rows", "reason", "duration", "actions", "others", "ticket", "max_uses", "max_rows",
+            "columns",
+            "rows",
+            "reason",
+            "duration",
+            "actions",
+            "others",
+            "ticket",
+            "max_uses",
+            "max_rows",
+            "profile",
+            "starts_at",
+            "urgency",
+            "purpose",
+            "case_id",
+            "for_group",
         ],
-        required: &["columns", "reason"],
+        // columns, or a profile that has them.
+        required: &["reason"],
         columns: REQUEST_OUTCOME,
     },
     ConsoleFunction {
@@ -142,6 +186,41 @@ pub const FUNCTIONS: [ConsoleFunction; 5] = [
         arguments: &["request", "reason"],
         required: &["request"],
         columns: DECISION_OUTCOME,
+    },
+    ConsoleFunction {
+        name: "withdraw",
+        arguments: &["request", "reason"],
+        required: &["request"],
+        columns: DECISION_OUTCOME,
+    },
+    ConsoleFunction {
+        name: "extend",
+        arguments: &["grant_id", "duration", "reason", "urgency"],
+        required: &["grant_id", "reason"],
+        columns: REQUEST_OUTCOME,
+    },
+    ConsoleFunction {
+        name: "review",
+        arguments: &["grant_id", "verdict", "reason"],
+        required: &["grant_id", "verdict", "reason"],
+        columns: GRANT_OUTCOME,
+    },
+    ConsoleFunction {
+        name: "explain",
+        arguments: &["request"],
+        required: &["request"],
+        columns: &[
+            ("request_id", INT8),
+            ("state", TEXT),
+            ("ruling", TEXT),
+            ("policies", TEXT),
+            ("reasons", TEXT),
+            ("facts", JSONB),
+            ("decided_by", JSONB),
+            ("today", TEXT),
+            ("today_policies", TEXT),
+            ("message", TEXT),
+        ],
     },
     ConsoleFunction {
         name: "revoke",

@@ -3,9 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pgwarrant_catalog::{Catalogue, Column, ColumnId, Oid, Protection, Relation, RelationKind, Ungranted};
-use pgwarrant_grants::{Ask, Group, Live, MemoryStore, Principal, Settings, TestClock};
+use pgwarrant_grants::{
+    Arbiter, Ask, AskMore, Ceiling, Context, Event, Facts, Grant, Group, Live, MemoryStore, Outcome, Panel,
+    Principal, Ruling, Settings, TestClock, Why,
+};
 use pgwarrant_masking::{BaseType, Mask, SqlType};
 
 pub const START: i64 = 1_772_366_400_000; // 2026-03-01 12:00:00+00
@@ -105,7 +109,7 @@ pub fn shop() -> Catalogue {
 }
 
 pub fn person(user: &str, groups: &[&str]) -> Principal {
-    Principal { user: user.to_owned(), groups: groups.iter().map(|group| (*group).to_owned()).collect() }
+    Principal::new(user, groups.iter().map(|group| (*group).to_owned()).collect())
 }
 pub fn ann() -> Principal {
     person("ann", &["support"])
@@ -131,6 +135,7 @@ pub fn settings() -> Settings {
         may_request,
         may_approve,
         may_audit: may_approve,
+        max_duration: None,
     };
     Settings {
         groups: vec![
@@ -142,8 +147,81 @@ pub fn settings() -> Settings {
     }
 }
 
+/// An arbiter that says what a test wants.
+pub struct Says<F>(pub F);
+
+impl<F: Fn(&Facts) -> Ruling + Send + Sync + 'static> Arbiter for Says<F> {
+    fn rule(&self, facts: &Facts) -> Ruling {
+        (self.0)(facts)
+    }
+}
+
+pub fn why(policy: &str) -> Why {
+    Why { policies: vec![policy.to_owned()], reasons: vec![format!("{policy} says so")] }
+}
+pub fn refuse() -> Ruling {
+    Ruling::Refuse { why: why("no"), hint: Some("Ask for less.".to_owned()) }
+}
+pub fn approve() -> Ruling {
+    Ruling::Approve { why: why("routine"), limits: Ceiling::default() }
+}
+pub fn break_glass(reviewers: &[&str]) -> Ruling {
+    Ruling::BreakGlass { why: why("oncall"), limits: Ceiling::default(), reviewers: texts(reviewers) }
+}
+/// Panels: groups, how many, with a second factor.
+pub fn panels(panels: &[(&[&str], u32, bool)]) -> Ruling {
+    let panel = |(groups, count, second_factor): &(&[&str], u32, bool)| Panel {
+        groups: texts(groups),
+        count: *count,
+        second_factor: *second_factor,
+    };
+    Ruling::Ask {
+        why: why("careful"),
+        limits: Ceiling::default(),
+        panels: panels.iter().map(panel).collect(),
+        lapses_after: None,
+        escalation: None,
+    }
+}
+pub fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+pub fn named(event: &Event) -> &'static str {
+    match event {
+        Event::Requested { .. } => "requested",
+        Event::PartlyApproved { .. } => "partly approved",
+        Event::Escalated { .. } => "escalated",
+        Event::Decided { .. } => "decided",
+        Event::Scheduled { .. } => "scheduled",
+        Event::BreakGlass { .. } => "break-glass",
+        Event::Started { .. } => "started",
+        Event::Extended { .. } => "extended",
+        Event::Ended { .. } => "ended",
+        Event::CutOff { .. } => "cut off",
+        Event::Reviewed { .. } => "reviewed",
+    }
+}
+pub fn names(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Vec<&'static str> {
+    std::iter::from_fn(|| events.try_recv().ok()).map(|event| named(&event)).collect()
+}
+
+/// A session in which a second factor was shown so many minutes ago.
+pub fn with_factor(minutes: u64) -> Context {
+    Context { second_factor_age: Some(Duration::from_secs(60 * minutes)), ..here() }
+}
+
+/// A session without anything special about it.
+pub fn here() -> Context {
+    Context::default()
+}
+
 pub fn ask(columns: &str) -> Ask {
     Ask { columns: columns.to_owned(), reason: Some("ticket 4711".to_owned()), ..Ask::default() }
+}
+
+pub fn more(duration: &str) -> AskMore {
+    AskMore { duration: Some(duration.to_owned()), reason: Some("not done yet".to_owned()), urgency: None }
 }
 
 pub struct Shop {
@@ -163,13 +241,39 @@ impl Shop {
         Self { live, clock, store, catalogue: shop() }
     }
 
+    pub fn ruled(rule: impl Fn(&Facts) -> Ruling + Send + Sync + 'static) -> Self {
+        Self::ruled_with(settings(), rule)
+    }
+    pub fn ruled_with(settings: Settings, rule: impl Fn(&Facts) -> Ruling + Send + Sync + 'static) -> Self {
+        let (clock, store) = (TestClock::new(START), MemoryStore::default());
+        let live =
+            Live::open_with(store.clone(), clock.clone(), settings, Arc::new(Says(rule))).expect("opens");
+        Self { live, clock, store, catalogue: shop() }
+    }
+    /// What a new process finds, with or without a farewell of this one.
+    pub fn reopened(&self) -> Live {
+        Live::open(self.store.after_crash(false), self.clock.clone(), self.live.settings().clone())
+            .expect("opens")
+    }
+
+    pub fn ask(&self, by: &Principal, ask: Ask) -> Outcome {
+        self.live.request(by, SHOP, &self.catalogue, ask, &here()).expect("asked")
+    }
+    pub fn find(&self, id: u64) -> Arc<Grant> {
+        self.live.find(id).expect("it is known")
+    }
+    pub fn pass(&self, minutes: u64) {
+        self.clock.advance(minutes * MINUTE);
+        self.live.tick().expect("kept");
+    }
+
     pub fn request(&self, by: &Principal, ask: Ask) -> u64 {
-        self.live.request(by, SHOP, &self.catalogue, ask).expect("requested").id
+        self.live.request(by, SHOP, &self.catalogue, ask, &here()).expect("requested").request.id
     }
     /// A live grant of Ann's.
     pub fn grant(&self, ask: Ask) -> u64 {
         let request = self.request(&ann(), ask);
-        self.live.approve(&petra(), request, None).expect("approved").grant.id
+        self.live.approve(&petra(), request, None, &here()).expect("approved").grant.expect("live").id
     }
     /// Numbers of the grants that give `who` something.
     pub fn access(&self, who: &Principal) -> Vec<u64> {

@@ -11,6 +11,7 @@ mod databases;
 mod labels;
 mod model;
 mod people;
+mod policy;
 mod problem;
 mod quantity;
 mod reader;

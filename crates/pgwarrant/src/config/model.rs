@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use pgwarrant_catalog::Label;
 
 use super::{Problems, Secret, TlsMode, Upstream};
@@ -16,6 +17,9 @@ pub struct Config {
     pub groups: Vec<Group>,
     pub users: Vec<User>,
     pub labels: Vec<LabelEntry>,
+    /// None: groups alone decide who may ask and who approves.
+    pub policy: Option<Policy>,
+    pub profiles: Vec<Profile>,
     pub grants: Grants,
     pub masking: Masking,
     pub audit: Audit,
@@ -114,6 +118,8 @@ pub struct Group {
     pub may_approve: bool,
     /// Read the audit trail in the console.
     pub may_audit: bool,
+    /// Of the grants that its members ask for; a member of several groups has the longest of theirs.
+    pub max_duration: Option<Duration>,
 }
 
 /// `[[user]]`
@@ -125,6 +131,9 @@ pub struct User {
     /// The common name of a client certificate that signs this user in.
     pub certificate: Option<String>,
     pub groups: Vec<String>,
+    /// The human being behind it, where that one has several users: nobody approves what they asked
+    /// for as somebody else. The name where it is not given.
+    pub person: String,
 }
 
 /// `[[label]]`, with its line for messages.
@@ -132,6 +141,50 @@ pub struct User {
 pub struct LabelEntry {
     pub label: Label,
     pub line: usize,
+}
+
+/// `[policy]`: which requests are refused, approved by rule, or asked about.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Cedar policies; all of them hold.
+    pub files: Vec<PathBuf>,
+    pub line: usize,
+}
+
+/// `[[profile]]`: a bundle that people ask for by name.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub name: String,
+    /// As a request writes them: `category:contact`, `customers.email`.
+    pub columns: Vec<String>,
+    pub actions: Vec<String>,
+    pub rows: Rows,
+    pub max_duration: Duration,
+    /// None: at any time.
+    pub schedule: Option<Schedule>,
+    /// Whose members may ask for it.
+    pub groups: Vec<String>,
+}
+
+/// Which rows a request for a profile may be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Those that the request names; it must.
+    Some,
+    All,
+    /// Either.
+    Any,
+}
+
+/// When a profile can be had, in the time zone of `[grants]`: grants end with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// 1 is Monday, 7 Sunday.
+    pub days: Vec<u8>,
+    /// Minutes since midnight.
+    pub from: u16,
+    /// The first minute that is not in it.
+    pub to: u16,
 }
 
 /// `[grants]`
@@ -144,6 +197,10 @@ pub struct Grants {
     pub pending_lapse: Duration,
     /// Undecided requests of one user.
     pub max_pending_per_user: usize,
+    /// How far ahead a grant may be asked for.
+    pub max_ahead: Duration,
+    /// Where schedules, and the hours and weekdays that policies look at, are.
+    pub time_zone: TimeZone,
 }
 
 /// `[masking]`

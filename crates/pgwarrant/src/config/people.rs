@@ -14,10 +14,14 @@ pub(super) fn groups(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Vec<Item<
         let may_request = table.boolean(reader, "may_request").unwrap_or(false);
         let may_approve = table.boolean(reader, "may_approve").unwrap_or(false);
         let may_audit = table.boolean(reader, "may_audit").unwrap_or(false);
+        let limited = table.has("max_duration").is_some();
+        let max_duration = table.duration(reader, "max_duration", "1 s"..="366 days", "60 min").value;
+        let max_duration = limited.then_some(max_duration);
         let line = table.line;
         table.finish(reader);
         if let Some(name) = name {
-            groups.push(Item { value: Group { name, may_request, may_approve, may_audit }, line });
+            let value = Group { name, may_request, may_approve, may_audit, max_duration };
+            groups.push(Item { value, line });
         }
     }
     let asks = groups.iter().find(|group| group.value.may_request);
@@ -52,6 +56,7 @@ pub(super) fn users(
         let wants_scram = ["scram", "scram_file", "scram_env"].iter().any(|key| table.has(key).is_some());
         let scram = verifier(reader, &mut table);
         let certificate = table.string(reader, "certificate");
+        let person = table.string(reader, "person");
         let member_of =
             members(reader, &mut table, "groups", groups.iter().map(|group| group.value.name.as_str()));
         if let Some(line) = table.discard("password") {
@@ -75,8 +80,10 @@ pub(super) fn users(
         }
         table.finish(reader);
         if let Some(name) = name {
+            let person = person.map_or_else(|| name.clone(), |item| item.value);
             users.push(User {
                 name,
+                person,
                 scram,
                 certificate: certificate.map(|item| item.value),
                 groups: member_of,

@@ -320,6 +320,16 @@ impl<'a> Table<'a> {
         Some(Item { value: reader.surroundings.directory.join(&item.value), line: item.line })
     }
 
+    /// A path or a list of them, from the file's own directory.
+    pub fn paths(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Vec<Item<PathBuf>> {
+        let texts = self.strings(reader, key).unwrap_or_default();
+        let path = |item: Item<String>| Item {
+            value: reader.surroundings.directory.join(item.value),
+            line: item.line,
+        };
+        texts.into_iter().map(path).collect()
+    }
+
     /// `[key]` inside this table; `place` is how it is written.
     pub fn table(&mut self, reader: &mut Reader<'_>, key: &'static str, place: &str) -> Option<Table<'a>> {
         let entry = self.take(key)?;

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
+
 use super::reader::{Item, Reader, Table};
 use super::{
     Audit, Config, Grants, Limits, Listen, ListenTls, Masking, MaskingKey, Notices, Plaintext, Problems,
     Secret, Store, Trust, secret,
 };
-use super::{databases, labels, people};
+use super::{databases, labels, people, policy};
 
 /// Reads every section; `None` where a part without a default is missing or wrong, which is then
 /// among the reader's problems.
@@ -18,6 +20,8 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
     let users = people::users(reader, &mut root, &groups, listen.as_ref());
     let databases = databases::databases(reader, &mut root, &users, &groups);
     let labels = labels::labels(reader, &mut root);
+    let policy = policy::policy(reader, &mut root);
+    let profiles = policy::profiles(reader, &mut root, &groups);
     let grants = grants(reader, &mut root);
     let store = store(reader, &mut root);
     let masking = masking(reader, &mut root, store.as_ref());
@@ -32,6 +36,8 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
         groups: groups.into_iter().map(|group| group.value).collect(),
         users,
         labels,
+        policy,
+        profiles,
         grants,
         masking: masking?,
         audit,
@@ -164,6 +170,8 @@ fn grants(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Grants {
     let max_duration = table.duration(reader, "max_duration", "1 s"..="366 days", "8 h");
     let pending_lapse = table.duration(reader, "pending_lapse", "1 min"..="366 days", "24 h");
     let max_pending_per_user = table.integer(reader, "max_pending_per_user", 1..=10_000, 20);
+    let max_ahead = table.duration(reader, "max_ahead", "1 min"..="366 days", "30 d").value;
+    let time_zone = time_zone(reader, &mut table);
     table.finish(reader);
     if default_duration.value > max_duration.value {
         let hint = "Raise max_duration or lower default_duration.".to_owned();
@@ -174,7 +182,18 @@ fn grants(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Grants {
         max_duration: max_duration.value,
         pending_lapse: pending_lapse.value,
         max_pending_per_user,
+        max_ahead,
+        time_zone,
     }
+}
+
+fn time_zone(reader: &mut Reader<'_>, table: &mut Table<'_>) -> TimeZone {
+    let Some(item) = table.string(reader, "time_zone") else { return TimeZone::UTC };
+    TimeZone::get(&item.value).unwrap_or_else(|_| {
+        let hint = "Write a name of the IANA time zone database: \"Europe/Lisbon\", \"UTC\".".to_owned();
+        reader.error(item.line, format!("there is no time zone \"{}\"", item.value), Some(hint));
+        TimeZone::UTC
+    })
 }
 
 fn store(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Option<Store> {

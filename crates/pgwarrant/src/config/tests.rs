@@ -7,6 +7,7 @@ use super::problem::nearest;
 use super::*;
 
 mod own_file;
+mod policy;
 mod secrets;
 
 /// The shortest good file. Line numbers in the cases count from its first line.
@@ -108,7 +109,7 @@ fn unknown_keys_are_errors_with_the_nearest_known_key() {
         (
             "",
             "[grants]\n\"\" = 1",
-            "f:24: unknown key \"\" in [grants]\nHINT:  Known keys: default_duration, max_duration, max_pending_per_user, pending_lapse.",
+            "f:24: unknown key \"\" in [grants]\nHINT:  Known keys: default_duration, max_ahead, max_duration, max_pending_per_user, pending_lapse, time_zone.",
         ),
     ]);
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use pgwarrant_grants::{Live, Principal};
+use pgwarrant_grants::{Context, Live, Principal};
 use pgwarrant_masking::Method;
 use pgwarrant_proxy::settings::{Database, Limits, Login, Role, Secret, Settings, User, Warm};
 use pgwarrant_wire::accept::Plaintext;
@@ -61,6 +61,7 @@ impl Fixture {
             may_request: true,
             may_approve,
             may_audit: may_approve,
+            max_duration: None,
         };
         let groups = vec![group("engineers", false), group("privacy", true)];
         let of_grants = pgwarrant_grants::Settings { groups: groups.clone(), ..Default::default() };
@@ -72,6 +73,7 @@ impl Fixture {
             scram: Some(auth::make_verifier(name, auth::DEFAULT_ITERATIONS).expect("a verifier")),
             certificate: None,
             groups: vec![group.to_owned()],
+            person: String::new(),
         };
         let login = Login { role: superuser, password: None };
         let settings = Settings {
@@ -149,8 +151,10 @@ impl Fixture {
         let request = request.and_then(|row| row.parse().ok()).expect("a request's number");
         let (live, petra) = (self.live.clone(), petra());
         let approved =
-            tokio::task::spawn_blocking(move || live.approve(&petra, request, None)).await.expect("no panic");
-        approved.expect("petra may").grant.id
+            tokio::task::spawn_blocking(move || live.approve(&petra, request, None, &Context::default()))
+                .await
+                .expect("no panic");
+        approved.expect("petra may").grant.expect("one approval is enough").id
     }
 
     pub async fn revoke(&self, grant: u64) {
@@ -169,7 +173,7 @@ impl Fixture {
 }
 
 fn petra() -> Principal {
-    Principal { user: "petra".to_owned(), groups: vec!["privacy".to_owned()] }
+    Principal::new("petra", vec!["privacy".to_owned()])
 }
 
 /// One connection.

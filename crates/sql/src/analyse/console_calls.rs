@@ -109,6 +109,7 @@ fn usage(function: &ConsoleFunction) -> String {
             "rows" => "rows => 'id = 42'".to_owned(),
             "duration" => "duration => '30 min'".to_owned(),
             "reason" => "reason => '…'".to_owned(),
+            "verdict" => "'justified'".to_owned(),
             _ => String::new(),
         })
         .filter(|argument| !argument.is_empty())

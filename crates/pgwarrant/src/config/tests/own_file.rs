@@ -24,6 +24,8 @@ fn the_defaults_that_the_repositorys_file_shows_are_the_defaults() {
         "warm",
         "warm_age",
         "max_pending_per_user",
+        "max_ahead",
+        "time_zone",
         "seal_after",
         "sync_after",
         "queue",
