@@ -7,17 +7,19 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use pgwarrant_audit::control::{self, Client, Reply, Request};
 use pgwarrant_audit::record::{self, rfc3339};
-use pgwarrant_audit::store::{SledStore, open_existing};
-use pgwarrant_audit::{BlockStore, Decision, Error, Filter, Hash, Head, Kind, Phase, Record, Report};
+use pgwarrant_audit::{Decision, Filter, Hash, Kind, Phase, Record, Report};
 
-/// How long to wait for a store that somebody else has open, usually a proxy that is starting.
-const PATIENCE: Duration = Duration::from_secs(5);
+mod reading;
+
+use reading::from_proxy;
+pub(crate) use reading::{Failure, replies};
+
 /// How often `tail -f` looks whether a proxy has come back.
 const RECONNECT: Duration = Duration::from_millis(300);
 /// The longest statement shown without `--json`, in characters.
@@ -139,7 +141,7 @@ impl FilterFlags {
 }
 
 /// A time as one types it, in µs since 1970.
-fn moment(text: &str) -> Result<i64, String> {
+pub(crate) fn moment(text: &str) -> Result<i64, String> {
     let text = text.trim();
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(time.as_microsecond());
@@ -209,23 +211,6 @@ pub fn execute(
 const INTACT: u8 = 0;
 const BROKEN: u8 = 1;
 
-enum Failure {
-    Trail(Error),
-    Output(io::Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Trail(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::Output(error)
-    }
-}
-
 fn query(store: &Path, filter: Filter, limit: u64, printer: &mut Printer<'_>) -> Result<u8, Failure> {
     ask(store, &Request::Query { filter, limit }, printer, |_| {})?;
     Ok(printer.status())
@@ -262,61 +247,32 @@ fn tail(
     }
 }
 
-/// Prints the answer of the running proxy, or else of the store itself; tells the sequence numbers.
+/// Prints the answer; tells the sequence numbers.
 fn ask(
     directory: &Path,
     request: &Request,
     printer: &mut Printer<'_>,
     mut seen: impl FnMut(u64),
 ) -> Result<(), Failure> {
-    let deadline = Instant::now() + PATIENCE;
-    let database = loop {
-        if let Some(client) = Client::ask(directory, request)? {
-            return take(client, request, printer, &mut seen);
-        }
-        match open_existing(directory) {
-            Ok(database) => break database,
-            Err(Error::InUse(_)) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(50))
-            }
-            Err(error) => return Err(error.into()),
-        }
-    };
-    let store = SledStore::open(&database, directory)?;
-    let last = match store.head()? {
-        Some(bytes) => Head::from_bytes(&bytes).map(|head| head.block).or(store.last()?),
-        None => store.last()?,
-    };
-    let mut failed = None;
-    control::answer(&store, request, last, &mut |reply| {
-        failed = printer.print(&reply, &mut seen).err();
-        failed.is_none()
-    })?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    let follow = matches!(request, Request::Tail { follow: true, .. });
+    replies(directory, request, &mut |reply| {
+        printer.print(&reply, &mut seen)?;
+        if follow { printer.out.flush() } else { Ok(()) }
+    })
 }
 
 /// Prints what the proxy answers.
 fn take(
-    mut client: Client,
+    client: Client,
     request: &Request,
     printer: &mut Printer<'_>,
     seen: &mut dyn FnMut(u64),
 ) -> Result<(), Failure> {
     let follow = matches!(request, Request::Tail { follow: true, .. });
-    loop {
-        match client.reply()? {
-            Some(Reply::End) => return Ok(()),
-            Some(Reply::Error(message)) => return Err(Error::Remote(message.into()).into()),
-            Some(reply) => {
-                printer.print(&reply, seen)?;
-                if follow {
-                    printer.out.flush()?;
-                }
-            }
-            None if follow => return Ok(()),
-            None => return Err(Error::Remote("nothing more: it has ended".into()).into()),
-        }
-    }
+    from_proxy(client, follow, &mut |reply| {
+        printer.print(&reply, seen)?;
+        if follow { printer.out.flush() } else { Ok(()) }
+    })
 }
 
 /// Where and how replies are printed.

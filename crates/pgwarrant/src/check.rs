@@ -8,7 +8,7 @@ use pgwarrant_catalog::{Finding, FindingKind};
 use serde::Serialize;
 
 use crate::config::{self, Config, Severity};
-use crate::wiring;
+use crate::{policy, wiring};
 
 /// One line of the report.
 #[derive(Debug, Serialize)]
@@ -30,6 +30,9 @@ pub fn run(file: &Path, offline: bool, json: bool) -> ExitCode {
         Err(problems) => entries.extend(problems.problems.iter().map(|problem| from_problem(&name, problem))),
         Ok(config) => {
             entries.extend(config.warnings.problems.iter().map(|problem| from_problem(&name, problem)));
+            if let Err(problems) = policy::arbiter(&config) {
+                entries.extend(problems.into_iter().map(from_policy));
+            }
             if !offline {
                 entries.extend(live(&name, &config));
             }
@@ -53,6 +56,17 @@ fn from_problem(file: &str, problem: &config::Problem) -> Entry {
         message: problem.message.clone(),
         detail: None,
         hint: problem.hint.clone(),
+    }
+}
+
+fn from_policy(problem: pgwarrant_policy::Problem) -> Entry {
+    Entry {
+        severity: "error",
+        file: problem.file,
+        line: (problem.line > 0).then_some(problem.line),
+        message: problem.message,
+        detail: None,
+        hint: problem.hint,
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::audit_cli::{self, AuditCommand};
-use crate::{check, demo, serve, user};
+use crate::{check, demo, policy, serve, user};
 
 /// Just-in-time access to personal data in PostgreSQL, enforced on the wire.
 #[derive(Debug, Parser)]
@@ -40,6 +40,9 @@ enum Verb {
     /// Starts a PostgreSQL server in a temporary directory and the proxy in front of it, both on
     /// loopback only, and prints the lines to paste. Nothing is left behind.
     Demo(ConfigFlag),
+    /// Policies that decide about requests
+    #[command(subcommand)]
+    Policy(PolicyVerb),
     /// Users of the proxy
     #[command(subcommand)]
     User(UserVerb),
@@ -52,6 +55,19 @@ enum Verb {
         store: Option<PathBuf>,
         #[command(subcommand)]
         command: Box<AuditCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyVerb {
+    /// Put requests of before to a draft, and print what would be decided otherwise
+    ///
+    /// Exit status: 0 nothing would change, 1 something would, 2 could not run.
+    Test {
+        #[command(flatten)]
+        config: ConfigFlag,
+        #[command(flatten)]
+        trial: policy::Trial,
     },
 }
 
@@ -80,6 +96,10 @@ pub fn run() -> ExitCode {
         Verb::Serve(flag) => finish(serve::run(&flag.config)),
         Verb::Check { config, offline, json } => check::run(&config.config, offline, json),
         Verb::Demo(flag) => finish(demo::run(&flag.config)),
+        Verb::Policy(PolicyVerb::Test { config, trial }) => match policy::run(&config.config, &trial) {
+            Ok(status) => status,
+            Err(failure) => fail(&failure.to_string()),
+        },
         Verb::User(UserVerb::Hash { iterations }) => finish(user::hash(iterations)),
         Verb::Audit { config, store, command } => {
             let store = match store {

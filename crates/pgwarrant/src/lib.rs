@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod logging;
+pub mod policy;
 pub mod serve;
 pub mod user;
 pub mod wiring;

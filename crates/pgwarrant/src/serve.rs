@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::Failure;
 use crate::config::{self, Config};
-use crate::{logging, wiring};
+use crate::{logging, policy, wiring};
 
 /// Runs until SIGINT or SIGTERM.
 pub fn run(config_file: &Path) -> Result<(), Failure> {
@@ -52,7 +52,8 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         .map_err(|error| Failure::hint(format!("could not open the audit trail: {error}"), error.hint()))?;
     let saved = SledStore::open(&store, directory)
         .map_err(|error| Failure::new(format!("could not open the grants: {error}")))?;
-    let live = Live::open(saved, SystemClock, wiring::grants(config))
+    let arbiter = policy::arbiter(config).map_err(policy::failure)?;
+    let live = Live::open_with(saved, SystemClock, wiring::grants(config), arbiter)
         .map_err(|error| Failure::new(format!("could not load the grants: {error}")))?;
     let settings = wiring::proxy(config)?;
 

@@ -1,0 +1,186 @@
+//! What policies say is what happens, and how the draft of others would have decided.
+
+use pgwarrant_tests::Shop;
+
+use crate::{POLICIES, call, email, proxy};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_a_rule_approves_is_a_live_grant_in_its_answer() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let ada = proxy.connect("ada").await;
+    let asked = call(
+        &ada,
+        "SELECT state, message FROM pgwarrant.request('customers.email', rows => 'id = 42', \
+         reason => 'access request', ticket => 'DSR-17')",
+    )
+    .await;
+    assert!(asked.contains("approved") && asked.contains("by rule: grant 1"), "{asked}");
+    assert!(email(&ada).await.contains("@example"), "the next statement sees it");
+
+    let longer = call(
+        &ada,
+        "SELECT * FROM pgwarrant.request('customers.email', rows => 'id = 42', reason => 'r', \
+         ticket => 'DSR-17', duration => '2 h')",
+    )
+    .await;
+    assert!(longer.starts_with("42501") && longer.contains("30 min"), "{longer}");
+
+    // Without the ticket, or for all rows, the rule does not match: somebody is asked.
+    for arguments in ["reason => 'r', rows => 'id = 42'", "reason => 'r', ticket => 'DSR-17'"] {
+        let sql = format!("SELECT state FROM pgwarrant.request('customers.email', {arguments})");
+        assert_eq!(call(&ada, &sql).await, "pending");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_which_rule_and_is_in_the_trail_with_what_it_saw() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let (ada, aud) = (proxy.connect("ada").await, proxy.connect("aud").await);
+    let refused =
+        call(&ada, "SELECT * FROM pgwarrant.request('hr.employees.blood', reason => 'curious')").await;
+    assert!(refused.starts_with("42501 request 1 of user \"ada\" is refused"), "{refused}");
+    assert!(refused.contains("Nobody needs health data here."), "{refused}");
+
+    let trail = call(
+        &aud,
+        "SELECT user_name, decision FROM pgwarrant.audit WHERE kind = 'decision' AND statement LIKE '%request 1 %'",
+    )
+    .await;
+    assert_eq!(trail, "ada|denied");
+    let explained = call(
+        &aud,
+        "SELECT ruling, policies, facts -> 'reason', facts #>> '{columns,0,2}', today FROM pgwarrant.explain(1)",
+    )
+    .await;
+    assert_eq!(explained, r#"refuse|no-health|"curious"|health|refuse"#);
+    // Of what is not theirs, others learn nothing.
+    let ben = proxy.connect("ben").await;
+    let hidden = call(&ben, "SELECT * FROM pgwarrant.explain(1)").await;
+    assert!(hidden.starts_with("42704 there is no request 1 that you may see"), "{hidden}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_persons_approve_and_one_of_them_is_not_enough_nor_the_asker_as_another() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let (ada, lead) = (proxy.connect("ada").await, proxy.connect("ada_lead").await);
+    let (petra, olga) = (proxy.connect("petra").await, proxy.connect("olga").await);
+    let asked = call(
+        &ada,
+        "SELECT state, message FROM pgwarrant.request('payments.iban', reason => 'refund', ticket => 'DSR-1')",
+    )
+    .await;
+    assert!(asked.contains("pending"), "{asked}");
+
+    let own = call(&lead, "SELECT * FROM pgwarrant.approve(1)").await;
+    assert!(own.starts_with("42501") && own.contains("as user \"ada\""), "{own}");
+    let first = call(&petra, "SELECT state, message FROM pgwarrant.approve(1)").await;
+    assert!(first.contains("pending"), "{first}");
+    let again = call(&petra, "SELECT * FROM pgwarrant.approve(1)").await;
+    assert!(again.starts_with("55000 you have approved request 1 already"), "{again}");
+    assert_eq!(call(&ada, "SELECT count(*) FROM pgwarrant.grants").await, "0");
+    let second = call(&olga, "SELECT state FROM pgwarrant.approve(1, reason => 'checked')").await;
+    assert_eq!(second, "approved");
+    let grant = call(&ada, "SELECT approved_by, policies, state FROM pgwarrant.grants").await;
+    assert_eq!(grant, "petra, olga|payment-two|live");
+    let decided = call(
+        &ada,
+        "SELECT decided_by #>> '{1,by}', decided_by #>> '{1,from,sign_in}' FROM pgwarrant.explain(1)",
+    )
+    .await;
+    assert_eq!(decided, "olga|scram");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_is_asked_for_by_name_and_only_by_its_groups() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let (dan, ada, petra) =
+        (proxy.connect("dan").await, proxy.connect("ada").await, proxy.connect("petra").await);
+    let listed =
+        call(&dan, "SELECT profile, rows, max_duration FROM pgwarrant.profiles WHERE schedule IS NULL").await;
+    assert_eq!(listed, "dsr-lookup|some|00:20:00");
+    for (call_text, expected) in [
+        ("profile => 'dsr-lookup', reason => 'r'", "22023 profile 'dsr-lookup' is for some rows only"),
+        (
+            "profile => 'dsr-lookup', columns => '*', rows => 'id = 1', reason => 'r'",
+            "22023 profile 'dsr-lookup' says columns itself",
+        ),
+        (
+            "profile => 'dsr-lookup', rows => 'id = 1', reason => 'r', duration => '1 h'",
+            "22023 duration '1 h' is longer than allowed",
+        ),
+        (
+            "profile => 'dsr-lokup', rows => 'id = 1', reason => 'r'",
+            "42704 there is no profile 'dsr-lokup' for you / Did you mean profile => 'dsr-lookup'?",
+        ),
+        ("profile => 'never', reason => 'r'", "55000 profile 'never' cannot be had at that time"),
+        ("'customers.email', reason => 'r'", "42501 user \"dan\" may not request grants"),
+    ] {
+        let said = call(&dan, &format!("SELECT * FROM pgwarrant.request({call_text})")).await;
+        assert!(said.starts_with(expected), "{call_text}: {said}");
+    }
+    let not_hers = call(
+        &ada,
+        "SELECT * FROM pgwarrant.request(profile => 'dsr-lookup', rows => 'id = 1', reason => 'r')",
+    )
+    .await;
+    assert!(not_hers.starts_with("42704"), "{not_hers}");
+
+    let asked = call(
+        &dan,
+        "SELECT state FROM pgwarrant.request(profile => 'dsr-lookup', rows => 'id = 42', reason => 'r')",
+    )
+    .await;
+    assert_eq!(asked, "pending");
+    assert_eq!(call(&petra, "SELECT state FROM pgwarrant.approve(1)").await, "approved");
+    assert!(email(&dan).await.contains("@example"));
+    let grant = call(&dan, "SELECT profile, valid_until - valid_from FROM pgwarrant.grants").await;
+    assert_eq!(grant, "dsr-lookup|00:20:00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_tried_on_the_requests_in_the_trail() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let ada = proxy.connect("ada").await;
+    for (what, expected) in [
+        ("'customers.email', rows => 'id = 42'", "approved"),
+        ("'payments.iban'", "pending"),
+        ("'hr.employees.blood'", "42501 request 3 of user \"ada\" is refused"),
+    ] {
+        let sql = format!("SELECT state FROM pgwarrant.request({what}, reason => 'r', ticket => 'DSR-17')");
+        let said = call(&ada, &sql).await;
+        assert!(said.starts_with(expected), "{said}");
+    }
+    let config = proxy.config().display().to_string();
+    // Records are in the trail a moment after the answer.
+    let mut same = proxy.pgwarrant(&["policy", "test", "--config", &config]);
+    for _ in 0..100 {
+        if same.stdout.starts_with("3 requests") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        same = proxy.pgwarrant(&["policy", "test", "--config", &config]);
+    }
+    assert!(same.success && same.stdout == "3 requests: 0 would be decided otherwise", "{same:?}");
+
+    let draft = proxy.directory.path().join("draft.cedar");
+    std::fs::write(&draft, POLICIES.replace("DSR-*", "GDPR-*")).expect("a draft");
+    let run =
+        proxy.pgwarrant(&["policy", "test", "--config", &config, "--draft", &draft.display().to_string()]);
+    assert!(!run.success, "something changes: {run:?}");
+    assert!(run.stdout.contains("1  ada: select on public.customers.email"), "{run:?}");
+    assert!(run.stdout.contains("approve, at most 30 min  ->  ask 1 of privacy"), "{run:?}");
+    assert!(run.stdout.ends_with("3 requests: 1 would be decided otherwise"), "{run:?}");
+
+    std::fs::write(&draft, POLICIES.replace("context.all_rows", "context.al_rows")).expect("a draft");
+    let wrong =
+        proxy.pgwarrant(&["policy", "test", "--config", &config, "--draft", &draft.display().to_string()]);
+    assert!(
+        !wrong.success && wrong.stderr.contains("al_rows") && wrong.stderr.contains("all_rows"),
+        "{wrong:?}"
+    );
+}
