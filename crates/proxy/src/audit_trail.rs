@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pgwarrant_audit::{Decision, Entry, Kind, Record, RecordedError, Shape, Trail, Who};
-use pgwarrant_grants::{Event, Grant, Request};
+use pgwarrant_grants::{Event, Facts, Grant, Request};
 use pgwarrant_sql::{Class, Reason, Refusal, Touched};
 
 use crate::cache::Analysed;
@@ -364,6 +364,16 @@ fn class_name(class: Class) -> &'static str {
     }
 }
 
+/// What a request was decided on, as JSON, for `pgwarrant policy test` and for whoever asks later. As
+/// of statements, no constant is kept: a row predicate may hold what it looks for.
+fn facts_text(facts: &Facts) -> String {
+    let rows = facts.rows.as_deref().map(|rows| {
+        let tokens = pgwarrant_sql::lex(rows, &pgwarrant_sql::Limits::default());
+        tokens.map_or_else(|_| "?".to_owned(), |tokens| pgwarrant_sql::template::redact(rows, &tokens))
+    });
+    serde_json::to_string(&Facts { rows, ..facts.clone() }).unwrap_or_default()
+}
+
 /// The record of what became of a request or a grant.
 pub fn of_event(event: &Event) -> Option<Record> {
     let now = pgwarrant_audit::record::now();
@@ -395,8 +405,7 @@ pub fn of_event(event: &Event) -> Option<Record> {
                 if why.policies.is_empty() { "no policy".to_owned() } else { why.policies.join(", ") };
             record.note =
                 Some(format!("{}; ruled {} ({policies})", request.summary(), grounds.ruling.text()));
-            // What it was decided on, for `pgwarrant policy test` and for whoever asks later.
-            record.text = serde_json::to_string(&grounds.facts).unwrap_or_default().into();
+            record.text = facts_text(&grounds.facts).into();
             Some(record)
         }
         Event::PartlyApproved { request } => {

@@ -165,6 +165,10 @@ async fn a_draft_is_tried_on_the_requests_in_the_trail() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         same = proxy.pgwarrant(&["policy", "test", "--config", &config]);
     }
+    let recorded =
+        proxy.pgwarrant(&["audit", "--config", &config, "query", "--kind", "request", "--json"]).stdout;
+    assert!(recorded.contains(r#"\"rows\":\"id = ?\""#), "no constant stays in the trail: {recorded}");
+
     assert!(same.success && same.stdout == "3 requests: 0 would be decided otherwise", "{same:?}");
 
     let draft = proxy.directory.path().join("draft.cedar");
