@@ -5,7 +5,7 @@
 //! a grant enters or leaves `holders` before versions move, and `access` reads the version before
 //! `holders`; so what was bound from an older state is kept under an older version.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +24,8 @@ use crate::{End, Grant, GrantId, GrantState, Principal, Who};
 const MAX_SEATS: usize = 65_536;
 /// Bound accesses shared by users with the same grants.
 const MAX_BOUND: usize = 16_384;
+/// Earlier sets of deciding columns that are remembered.
+const MAX_EARLIER: usize = 16;
 /// Databases of one user that are kept at hand.
 const MAX_CACHED: usize = 16;
 
@@ -178,8 +180,9 @@ pub(crate) struct Table {
     by_rows: Mutex<HashMap<RowKind, usize>>,
     /// With a number that no other set has had.
     deciding: ArcSwap<(u64, Deciding)>,
-    /// Sets are made one after the other, so that none is put in the place of a newer one.
-    making: Mutex<()>,
+    /// Sets that there were before, the latest last. Held while one is made, so that none is put in
+    /// the place of a newer one.
+    earlier: Mutex<VecDeque<Arc<(u64, Deciding)>>>,
     versions: AtomicU64,
 }
 
@@ -194,7 +197,7 @@ impl Table {
             nothing: Arc::default(),
             by_rows: Mutex::default(),
             deciding: ArcSwap::default(),
-            making: Mutex::default(),
+            earlier: Mutex::default(),
             versions: AtomicU64::new(1),
         }
     }
@@ -310,12 +313,21 @@ impl Table {
 
     /// Puts the columns that decide in place; everybody's version moves if they are others than before.
     pub(crate) fn set_deciding(&self, make: impl FnOnce(&dyn Fn() -> Vec<RowKind>) -> Deciding) {
-        let _making = lock(&self.making);
+        let mut earlier = lock(&self.earlier);
         let deciding = make(&|| lock(&self.by_rows).keys().cloned().collect());
-        if self.deciding.load().1 == deciding {
+        let before = self.deciding.load_full();
+        if before.1 == deciding {
             return;
         }
-        self.deciding.store(Arc::new((self.next_version(), deciding)));
+        // Grants for rows come and go, and are for the same columns most of the time: under its old
+        // number, analyses of statements are found again.
+        let known = earlier.iter().position(|known| known.1 == deciding).and_then(|at| earlier.remove(at));
+        if earlier.len() >= MAX_EARLIER {
+            earlier.pop_front();
+        }
+        earlier.push_back(before);
+        let next = known.unwrap_or_else(|| Arc::new((self.next_version(), deciding)));
+        self.deciding.store(next);
         for seat in self.seats.iter() {
             seat.version.store(self.next_version(), Ordering::Release);
         }

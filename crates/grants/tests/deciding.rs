@@ -14,6 +14,26 @@ fn decides(shop: &Shop, who: &pgwarrant_grants::Principal, database: &str) -> Ve
 
 const KEY: ColumnId = ColumnId { relation: CUSTOMERS, attnum: 1 };
 
+/// So what was analysed while nobody held a grant for rows is found again when nobody does.
+#[test]
+fn a_set_that_comes_back_is_the_access_that_it_was() {
+    let shop = Shop::open();
+    let access = || shop.live.access(&bob(), SHOP, &shop.catalogue).version;
+    let with_rows = || {
+        let mut wanted = ask("customers.email");
+        wanted.rows = Some("id = 42".to_owned());
+        let request = shop.request(&ann(), wanted);
+        let version = access();
+        shop.live.deny(&petra(), request, None, &here()).unwrap();
+        version
+    };
+    let without = access();
+    let with = with_rows();
+    assert_ne!(with, without);
+    assert_eq!(access(), without);
+    assert_eq!(with_rows(), with);
+}
+
 #[test]
 fn an_open_request_and_the_grant_that_it_becomes_count_for_others_until_they_end() {
     let shop = Shop::open();
