@@ -9,7 +9,7 @@ mod shop;
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use pgwarrant_sql::{Access, Context, Limits, Message, SessionState, analyse, lex, template};
 
 use self::cpu_time::CpuTime;
@@ -103,6 +103,7 @@ fn statements(criterion: &mut Criterion<CpuTime>) {
         limits: &limits,
         database: "shop",
     };
+    let mut elsewhere = vec![0_u8; EVICTING_BYTES];
     for (name, sql) in STATEMENTS {
         let mut group = criterion.benchmark_group(name);
         group.bench_function("lex", |bencher| bencher.iter(|| lex(black_box(sql), &limits)));
@@ -111,6 +112,13 @@ fn statements(criterion: &mut Criterion<CpuTime>) {
             bencher.iter(|| template::template(black_box(sql), black_box(&tokens)))
         });
         group.bench_function("analyse", |bencher| bencher.iter(|| analyse(black_box(sql), &context)));
+        group.bench_function("analyse, caches cold", |bencher| {
+            bencher.iter_batched(
+                || evict(&mut elsewhere),
+                |()| analyse(black_box(sql), &context),
+                BatchSize::PerIteration,
+            );
+        });
         // What is done for each statement that the cache has.
         let (hasher, mut message) = (RandomState::new(), Message::default());
         group.bench_function("hit", |bencher| {
@@ -119,6 +127,19 @@ fn statements(criterion: &mut Criterion<CpuTime>) {
             })
         });
         group.finish();
+    }
+}
+
+/// More than a core's own caches hold.
+const EVICTING_BYTES: usize = 8 << 20;
+
+/// Leaves the processor's caches as a server that works on the same core between two statements does.
+/// A template that was never seen is analysed so, and not in a loop.
+fn evict(elsewhere: &mut [u8]) {
+    for line in elsewhere.chunks_mut(64) {
+        if let Some(byte) = line.first_mut() {
+            *byte = black_box(byte.wrapping_add(1));
+        }
     }
 }
 

@@ -21,7 +21,7 @@ const TLS: &str = "idle connection, TLS";
 
 /// Opened, and kept open, before the first look: what grows once for all connections (pools,
 /// caches, the program's own pages) has grown by then.
-const WARM: usize = 100;
+const WARM: usize = 60;
 
 /// A contender may give buffers back a while after the last statement.
 const SETTLE: Duration = Duration::from_millis(1500);
@@ -29,7 +29,7 @@ const SETTLE: Duration = Duration::from_millis(1500);
 /// Measures each contender on a process of its own, which has never held more connections: memory
 /// that others have given back would be used again, and not be seen.
 pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
-    let connections = if world.effort.quick { 300 } else { 1000 };
+    let connections = if world.effort.quick { 120 } else { 1000 };
     let note =
         format!("private memory of the process for each of {connections} connections after the first {WARM}");
     report.line(Line::new(PLAIN, "kB").bound(Bound::at_most(PGWARRANT, 8.0).aim(3.0)).note(note));

@@ -79,7 +79,7 @@ struct Cli {
     /// Fewer rounds and shorter ones; every row is still there
     #[arg(long)]
     quick: bool,
-    /// Rounds, instead of 5, or 3 with --quick
+    /// Rounds, instead of 5, or 2 with --quick
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
     /// Measure these rows only; the checks are always made

@@ -40,7 +40,7 @@ const ENOUGH: Duration = Duration::from_secs(40);
 const APPLICATION: &str = "bench revocation";
 
 pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
-    let most = if world.effort.quick { 20 } else { 150 };
+    let most = if world.effort.quick { 12 } else { 150 };
     let asker = world.pgwarrant()?.with_user(ASKER, &password(ASKER));
     let approver = world.pgwarrant()?.with_user(APPROVER, &password(APPROVER));
     let mut office = Office::open(&asker, &approver)?;

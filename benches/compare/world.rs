@@ -37,11 +37,11 @@ pub struct Effort {
 
 impl Effort {
     pub fn full() -> Effort {
-        Effort { quick: false, rounds: 5, transactions: 12_000 }
+        Effort { quick: false, rounds: 5, transactions: 6_000 }
     }
 
     pub fn quick() -> Effort {
-        Effort { quick: true, rounds: 3, transactions: 1_200 }
+        Effort { quick: true, rounds: 2, transactions: 1_200 }
     }
 }
 
