@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use crate::saving::lock;
-use crate::{Live, Request, RequestId, RequestState};
+use crate::saving::{lock, read};
+use crate::{Live, Principal, Request, RequestId, RequestState};
 
 type Told = Option<Arc<Request>>;
 
@@ -33,6 +33,20 @@ impl Waiting {
 }
 
 impl Live {
+    /// Pending requests for grants that `who` would hold in this database and does not have yet,
+    /// oldest first.
+    pub fn pending_of(&self, who: &Principal, database: &str) -> Vec<Arc<Request>> {
+        let now = self.0.clock.now();
+        let requests = read(&self.0.requests);
+        let pending = requests.pending.values().filter(|request| {
+            request.database == database
+                && request.extends.is_none()
+                && request.lapses_at > now
+                && request.who.includes(who)
+        });
+        pending.cloned().collect()
+    }
+
     /// Resolves when the request is decided; approved, its grant is live or scheduled by then. Every
     /// request is decided at some time, or lapses ([`Live::run_expiry`]). None: it is neither pending
     /// nor among the most recently decided. May be dropped at any time.

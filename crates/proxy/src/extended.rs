@@ -41,6 +41,9 @@ impl Session {
                 return Ok(Step::Consumed(length));
             }
         };
+        if let Some(step) = self.await_decision(&analysed) {
+            return Ok(step);
+        }
         if analysed.ordinary().is_some() && self.has_room_for_a_name() {
             self.send_ordinary_parse(message, analysed)?;
             return Ok(Step::Consumed(length));
@@ -126,6 +129,9 @@ impl Session {
             }
             Meaning::Undecided => return Ok(self.drain()),
         };
+        if let Some(step) = self.await_decision_of_prepared(&prepared) {
+            return Ok(step);
+        }
         let current = match self.revalidate(&prepared) {
             Validity::Same(current)
                 if current.ordinary().is_some() || !has_console(&current, prepared.index) =>

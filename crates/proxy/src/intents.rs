@@ -85,7 +85,7 @@ impl Session {
                     let trail = self.shared.trail.clone();
                     let room = async move {
                         trail.room().await;
-                        Waited::Refreshed
+                        Waited::Again
                     };
                     return Ok(Some(self.wait(Box::pin(room))));
                 };
@@ -123,7 +123,7 @@ impl Session {
         self.front.reserved = true;
         Some(self.wait(Box::pin(async move {
             reserved.await;
-            Waited::Refreshed
+            Waited::Again
         })))
     }
 

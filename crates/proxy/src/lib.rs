@@ -35,6 +35,7 @@ mod client;
 mod console;
 mod cutoff;
 mod database;
+mod decisions;
 mod diagnostics;
 mod error;
 mod extended;

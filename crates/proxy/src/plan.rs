@@ -146,7 +146,7 @@ impl Session {
         let (database, patience) = (self.database.clone(), self.shared.settings.limits.refresh);
         self.wait(Box::pin(async move {
             database.refreshed(patience).await;
-            Waited::Refreshed
+            Waited::Again
         }))
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::cache::{Analysed, Basis, Cache};
 use crate::database::Database;
+use crate::decisions::Awaited;
 use crate::error::{End, Fatal};
 use crate::identity::Identity;
 use crate::intents::Intents;
@@ -59,7 +60,7 @@ pub enum Hold {
 /// What a hold has brought.
 pub enum Waited {
     /// Nothing that has to be kept: what was waited for is looked at again.
-    Refreshed,
+    Again,
     /// What the console calls of the message said, in the order of the text.
     Acted(VecDeque<Result<String, Refusal>>),
 }
@@ -76,6 +77,8 @@ pub struct Front {
     pub acted: Option<VecDeque<Result<String, Refusal>>>,
     /// A CancelRequest has come while it was held.
     pub cancelled: bool,
+    /// See [`crate::decisions`].
+    pub decision: Option<Awaited>,
 }
 
 impl Front {
@@ -85,6 +88,7 @@ impl Front {
         self.reserved = false;
         self.cancelled = false;
         self.acted = None;
+        self.decision = None;
     }
 }
 
@@ -195,8 +199,10 @@ impl Session {
             self.grants_in_flight = false;
         }
         self.messages.watch_grants(self.grants_in_flight);
-        // What the client sent before it closed its half is still done, as the server would.
-        if self.client.ended && !self.is_held() && !self.upstream.output.is_full() {
+        // What the client sent before it closed its half is still done, as the server would; but nobody
+        // need decide for a client that is gone.
+        let for_people = self.front.decision.is_some();
+        if self.client.ended && (for_people || !self.is_held()) && !self.upstream.output.is_full() {
             return Err(End::Client);
         }
         Ok(())
@@ -254,12 +260,17 @@ impl Session {
     /// Holds the client's message until what is in flight has been answered, and sees to it that
     /// the server answers.
     pub fn drain(&mut self) -> Step {
+        self.flush_upstream();
+        self.hold = Hold::Drain;
+        Step::Held
+    }
+
+    /// Has the server answer what was sent to it, also without a Sync.
+    pub fn flush_upstream(&mut self) {
         if self.unflushed {
             pgwarrant_wire::frontend::build::flush(self.upstream.output.building());
             self.unflushed = false;
         }
-        self.hold = Hold::Drain;
-        Step::Held
     }
 
     pub fn wait(&mut self, waiting: Waiting<Waited>) -> Step {
@@ -360,7 +371,7 @@ impl Session {
 
     fn waited(&mut self, waited: Waited) {
         match waited {
-            Waited::Refreshed => {}
+            Waited::Again => {}
             Waited::Acted(answers) => self.front.acted = Some(answers),
         }
     }

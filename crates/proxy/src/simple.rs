@@ -28,6 +28,9 @@ impl Session {
             Ok(analysed) => analysed,
             Err(refusal) => return self.refuse_query(text, refusal, length),
         };
+        if let Some(step) = self.await_decision(&analysed) {
+            return Ok(step);
+        }
         if analysed.ordinary().is_some_and(|statement| !self.is_too_old(statement)) {
             return self.query_ordinary(analysed, length);
         }

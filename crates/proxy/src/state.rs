@@ -1,12 +1,13 @@
 //! Session state that changes what names mean.
 //!
-//! search_path, role and temporary relations live in the server, and a client has many ways to
+//! search_path, role, temporary relations and `pgwarrant.wait` live in the server, and a client has many ways to
 //! change them: SET, `set_config`, SET LOCAL, DISCARD, CREATE TEMP TABLE, a rollback of any of
 //! these. They are not simulated here. Whatever may have changed them marks them stale, and before
 //! the next analysis the session asks the server, with a statement of its own that touches neither
 //! the unnamed statement nor the unnamed portal of the client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pgwarrant_sql::{Class, Effect, SessionState};
 
@@ -23,12 +24,16 @@ pub const PROBE: &str = "SELECT 'p'::pg_catalog.text, u.o, u.n::pg_catalog.text 
      UNION ALL SELECT 'r'::pg_catalog.text, 0::pg_catalog.int8, CURRENT_USER::pg_catalog.text \
      UNION ALL SELECT 't'::pg_catalog.text, 0::pg_catalog.int8, c.relname::pg_catalog.text \
      FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
-     AND pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid";
+     AND pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid \
+     UNION ALL SELECT 'w'::pg_catalog.text, 0::pg_catalog.int8, \
+     COALESCE(pg_catalog.current_setting('pgwarrant.wait', true), ''::pg_catalog.text)";
 
 /// What is known of the server's session.
 #[derive(Debug)]
 pub struct State {
     pub session: Arc<SessionState>,
+    /// How long a statement waits for requests to be decided; None: not at all.
+    pub wait: Option<Duration>,
     /// It may no longer hold.
     pub stale: bool,
     /// The last statement that changed it in the transaction that is open, whose end may change it
@@ -51,8 +56,9 @@ pub struct State {
 const ANSWER_ROWS: usize = 100_000;
 
 impl State {
-    pub fn new(session: SessionState) -> Self {
+    pub fn new(Gathered { session, wait }: Gathered) -> Self {
         Self {
+            wait,
             session: Arc::new(SessionState { settled: true, pristine: true, ..session }),
             stale: false,
             changed: None,
@@ -139,26 +145,37 @@ impl State {
     }
 
     pub fn answered(&mut self) {
-        let session = gathered(std::mem::take(&mut self.answer));
+        let Gathered { session, wait } = gathered(std::mem::take(&mut self.answer));
+        self.wait = wait;
         self.session =
             Arc::new(SessionState { settled: self.changed.is_none(), pristine: self.pristine, ..session });
         self.stale = false;
     }
 }
 
+/// What the rows of [`PROBE`] say.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    pub session: SessionState,
+    pub wait: Option<Duration>,
+}
+
 /// The state from the rows of [`PROBE`].
-pub fn gathered(mut rows: Vec<(String, i64, String)>) -> SessionState {
+pub fn gathered(mut rows: Vec<(String, i64, String)>) -> Gathered {
     rows.sort();
     let mut state = SessionState::default();
+    let mut wait = None;
     for (kind, _, text) in rows {
         match kind.as_str() {
             "p" => state.search_path.push(text),
             "r" => state.role = text,
             "t" => state.temp_relations.push(text),
+            // What nobody who came through us has set may be anything.
+            "w" => wait = pgwarrant_sql::wait(&text).ok().filter(|wait| !wait.is_zero()),
             _ => {}
         }
     }
-    state
+    Gathered { session: state, wait }
 }
 
 #[cfg(test)]
@@ -166,7 +183,7 @@ mod tests {
     use super::*;
 
     fn state() -> State {
-        State::new(SessionState::default())
+        State::new(Gathered::default())
     }
 
     #[test]
@@ -177,7 +194,10 @@ mod tests {
             row("p", 2, "public"),
             row("r", 0, "app"),
             row("p", 1, "pg_catalog"),
+            row("w", 0, "5 min"),
         ]);
+        assert_eq!(state.wait, Some(Duration::from_secs(300)));
+        let state = state.session;
         assert_eq!(state.search_path, ["pg_catalog", "public"]);
         assert_eq!((state.role.as_str(), state.temp_relations), ("app", vec!["x".to_owned()]));
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pgwarrant_sql::SessionState;
 use pgwarrant_wire::error::{ClientError, Report};
 use pgwarrant_wire::stream::{Parked, Stream};
 use pgwarrant_wire::upstream::{self, CancelTarget, Login};
@@ -40,7 +39,7 @@ pub struct Ready {
     /// What was read ahead.
     pub input: BytesMut,
     pub introduction: Introduction,
-    pub state: SessionState,
+    pub state: state::Gathered,
 }
 
 /// What the server said of itself until it was ready.

@@ -23,6 +23,7 @@ pub mod screen;
 pub mod splice;
 pub mod statement;
 pub mod template;
+mod wait;
 
 pub use access::{Access, Actions, GrantId, GrantScope, OtherRows, Rows};
 pub use analyse::{Analysis, analyse};
@@ -35,3 +36,4 @@ pub use statement::{
     Class, ConsoleArgument, ConsoleCall, Context, Effect, Limits, Reason, Refusal, SessionState, Statement,
     Touched, Verdict,
 };
+pub use wait::wait;

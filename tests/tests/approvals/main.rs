@@ -5,6 +5,7 @@ mod break_glass;
 mod life;
 mod policies;
 mod removal;
+mod wait;
 
 use pgwarrant_tests::{Proxy, Settings, Shop};
 use pgwarrant_wire::auth::{DEFAULT_ITERATIONS, make_verifier};

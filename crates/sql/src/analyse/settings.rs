@@ -6,11 +6,12 @@ use super::refuse;
 use super::source::Source;
 use super::utility::{names_only, not_understood};
 use super::walk::Finished;
+use crate::wait::{WAIT, wait};
 use crate::{Context, Effect, Piece, Refusal, Splice};
 
 /// May the setting be read?
 pub(crate) fn may_read(name: &str, byte: usize) -> Result<(), Refusal> {
-    if is_ours(name) {
+    if is_ours(name) && !name.eq_ignore_ascii_case(WAIT) {
         return Err(refuse::setting(name, "Settings of pgwarrant's are its own.", byte));
     }
     Ok(())
@@ -20,7 +21,7 @@ pub(crate) fn may_read(name: &str, byte: usize) -> Result<(), Refusal> {
 /// message, so their default is what they have.
 fn may_reset(name: &str, byte: usize) -> Result<Option<Effect>, Refusal> {
     may_read(name, byte)?;
-    let named = ["search_path", "role", "session_authorization", "all"];
+    let named = ["search_path", "role", "session_authorization", "all", WAIT];
     Ok(named.iter().any(|known| name.eq_ignore_ascii_case(known)).then_some(Effect::SessionState))
 }
 
@@ -28,6 +29,11 @@ fn may_reset(name: &str, byte: usize) -> Result<Option<Effect>, Refusal> {
 pub(crate) fn may_write(name: &str, value: Option<&str>, byte: usize) -> Result<Option<Effect>, Refusal> {
     let name = name.to_ascii_lowercase();
     may_read(&name, byte)?;
+    if name == WAIT {
+        // A computed value is read when the session's state is; one that cannot be is no wait.
+        value.map(wait).transpose().map_err(|refusal| refusal.at(byte))?;
+        return Ok(Some(Effect::SessionState));
+    }
     let value = value.map(str::to_ascii_lowercase);
     let value = value.as_deref();
     match name.as_str() {
