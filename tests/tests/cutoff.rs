@@ -131,3 +131,31 @@ async fn a_cursor_and_a_portal_opened_under_a_grant_end_with_it() {
     let error = transaction.query_portal(&portal, 3).await.expect_err("no row after the end");
     assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{error:?}");
 }
+
+/// The cancel comes while the server still prepares the statement, in the same pipeline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_cut_off_before_it_runs_says_so() {
+    let shop = Shop::new().await;
+    let proxy = Proxy::start(&shop);
+    let ada = proxy.connect("ada").await;
+    let petra = proxy.connect("petra").await;
+    let id = grant(&ada, &petra, "customers.email", None).await;
+    // PostgreSQL waits for this lock when it reads the statement.
+    shop.direct.batch_execute("BEGIN; LOCK TABLE customers").await.expect("locked");
+    let statement = tokio::spawn(async move {
+        let error = ada.query_typed("SELECT email FROM customers WHERE id = 42", &[]).await;
+        let error = error.expect_err("cut off");
+        let again = ada.query_typed("SELECT 1", &[]).await.expect("the session goes on");
+        assert_eq!(again.len(), 1);
+        error
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    while shop.direct.query_one(waiting, &[]).await.expect("locks").get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    petra.execute("SELECT * FROM pgwarrant.revoke($1)", &[&id]).await.expect("revoked");
+    let error = statement.await.expect("joined");
+    let error = error.as_db_error().expect("an error from the proxy");
+    assert_eq!(error.code().code(), "42501", "{error:?}");
+    assert!(error.message().contains("revoked while the statement was running"), "{}", error.message());
+}

@@ -25,6 +25,8 @@ use crate::work::{Run, Work};
 const PIECES: usize = 64 * 1024;
 /// Most bytes of any other message from the server.
 const MESSAGE: usize = 256 << 20;
+/// `query_canceled`
+const CANCELLED: &str = "57014";
 
 /// What handling the server's messages has come to.
 pub enum Progress {
@@ -435,6 +437,11 @@ impl Session {
             self.decide_entry(entry, false);
         }
         let first = failed.remove(0);
+        // The cancel that cuts a statement off may come while the server still prepares it.
+        let cut_off = failed.iter().position(|entry| {
+            error.sqlstate() == CANCELLED && running(&entry.payload).is_some_and(|run| run.cut.is_some())
+        });
+        let cut_off = cut_off.map(|at| failed.remove(at));
         self.record_skipped(failed.iter().filter_map(|entry| running(&entry.payload)));
         if first.swallow && self.ledger.head().is_some_and(|head| head.swallow) {
             // Ahead of a Query, which will fail as well.
@@ -448,6 +455,13 @@ impl Session {
             // The server drops the old unnamed statement before it looks at the new one.
             self.statements.change("", first.sequence, None);
             self.statements.accepted("", first.sequence);
+        }
+        if let Some(run) = cut_off.as_ref().and_then(|entry| running(&entry.payload))
+            && let Some(cut) = &run.cut
+        {
+            self.tell_cut_off(run, cut);
+            self.client.output.settle();
+            return Ok(());
         }
         let assembled = sent(&first.payload).map(Sent::assembled);
         let ordinary = self.ordinary_parse(&first);
