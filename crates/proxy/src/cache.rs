@@ -17,14 +17,17 @@ use pgwarrant_audit::Shape;
 use pgwarrant_catalog::Catalogue;
 use pgwarrant_sql::lexer::Token;
 use pgwarrant_sql::{
-    Access, Class, Context, Effect, Limits, Message, Piece, Refusal, SessionState, Splice, Statement,
-    Touched, Verdict, splice, template,
+    Access, Class, Context, Effect, GrantId, Limits, Message, Piece, Refusal, SessionState, Splice,
+    Statement, Touched, Verdict, splice, template,
 };
 
 use crate::{intents, withhold};
 
 /// A message longer than this does not leave its memory behind for the next one.
 const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// So many plans come between two looks for those of ended grants.
+const SWEEP_AFTER: usize = 64;
 
 /// The longest RowDescription that is remembered.
 const DESCRIPTION_BYTES: usize = 4 * 1024;
@@ -241,6 +244,8 @@ struct Generations {
     young: Plans,
     young_bytes: usize,
     old: Plans,
+    /// Plans that came since those of ended grants were last looked for.
+    since_sweep: usize,
 }
 
 /// By keys that are hashes already.
@@ -299,6 +304,15 @@ impl Cache {
     ) -> Basis {
         let digest = self.hasher.hash_one((database, catalogue.version, access.version, &*session));
         Basis { catalogue, access, session, digest }
+    }
+
+    /// To be called when grants have come or gone: now and then, plans that rest on a grant that is not
+    /// live any more are let go of. No grant has a number that another had before.
+    pub fn forget_ended(&self, is_live: impl Fn(GrantId) -> bool) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.generations.since_sweep >= SWEEP_AFTER {
+            inner.generations.sweep(is_live);
+        }
     }
 
     /// Analyses `text`, or finds that this was done before. An error refuses the whole message.
@@ -388,7 +402,21 @@ impl Generations {
             self.young_bytes = 0;
         }
         self.young_bytes += size;
+        self.since_sweep += 1;
         self.young.entry(key).or_default().push(plan.clone());
+    }
+
+    /// Lets go of plans that nobody can find any more, for one of their grants has ended.
+    fn sweep(&mut self, is_live: impl Fn(GrantId) -> bool) {
+        self.since_sweep = 0;
+        let holds = |plan: &Arc<Plan>| plan.basis.access.scopes.iter().all(|scope| is_live(scope.id));
+        for plans in [&mut self.young, &mut self.old] {
+            plans.retain(|_, plans| {
+                plans.retain(holds);
+                !plans.is_empty()
+            });
+        }
+        self.young_bytes = self.young.values().flatten().map(|plan| size(plan)).sum();
     }
 }
 
@@ -427,4 +455,47 @@ fn size(plan: &Plan) -> usize {
     // A description may come to it.
     // Once more for the text and the description of rows that are found out later.
     1024 + 2 * plan.template.len() + plan.statements.len() * 1024 + splices + 2 * touched
+}
+
+#[cfg(test)]
+mod tests {
+    use pgwarrant_sql::{Actions, GrantScope, OtherRows, Rows};
+
+    use super::*;
+
+    /// An access under grants, which have to do with no relation that there is.
+    fn access(grants: &[GrantId]) -> Arc<Access> {
+        let scope = |id: &GrantId| GrantScope {
+            id: *id,
+            relation: 1,
+            columns: Default::default(),
+            actions: Actions::default(),
+            rows: Rows::All,
+            others: OtherRows::Mask,
+        };
+        let scopes = grants.iter().map(scope).collect();
+        Arc::new(Access { version: grants.iter().sum(), scopes, deciding: Arc::default() })
+    }
+
+    #[test]
+    fn plans_of_ended_grants_are_let_go_of_and_no_others() {
+        let cache = Cache::new(16 << 20);
+        let catalogue = Arc::new(Catalogue::default());
+        let basis = |grants| cache.basis(catalogue.clone(), access(grants), Arc::default(), "shop");
+        let limits = Limits { statement_bytes: 1000, statement_tokens: 100, nesting: 10 };
+        let analyse = |basis: &Basis, name: usize| {
+            cache.analyse(&format!("SELECT 1 AS a{name}"), basis, &limits, "shop").expect("analysed").plan
+        };
+        let (none, live, ended) = (basis(&[]), basis(&[7]), basis(&[7, 8]));
+        let kept: Vec<_> = [&none, &live].into_iter().map(|basis| (basis, analyse(basis, 0))).collect();
+        for name in 0..SWEEP_AFTER {
+            analyse(&ended, name);
+        }
+        let held = analyse(&ended, 0);
+        cache.forget_ended(|grant| grant == 7);
+        for (basis, plan) in kept {
+            assert!(Arc::ptr_eq(&plan, &analyse(basis, 0)));
+        }
+        assert!(!Arc::ptr_eq(&held, &analyse(&ended, 0)));
+    }
 }

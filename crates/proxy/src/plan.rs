@@ -117,6 +117,9 @@ impl Session {
         {
             let (catalogue, database) = (self.database.catalogue(), &self.database.settings.name);
             let access = self.shared.live.access(&self.identity.principal, database, &catalogue);
+            if version != self.grants_version {
+                self.cache.forget_ended(|grant| self.shared.live.is_live(grant));
+            }
             self.grants_version = version;
             self.parsed = None;
             self.basis = self.cache.basis(catalogue, access, session.clone(), database);
