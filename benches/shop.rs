@@ -62,6 +62,7 @@ fn protection(id: ColumnId) -> Protection {
         mask: compile(&Method::Redact, &text(), "contact", false).expect("text can be redacted"),
         method: "redact".to_owned(),
         ungranted: Ungranted::Mask,
+        sensitivity: Default::default(),
         sources: vec![id],
         uncovered_by: vec![vec![id]],
         built_in: false,

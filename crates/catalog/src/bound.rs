@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pgwarrant_masking::{Mask, SqlType};
 
 use crate::pair::Pair;
-use crate::{ColumnId, Oid, Ungranted};
+use crate::{ColumnId, Oid, Sensitivity, Ungranted};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelationKind {
@@ -27,6 +27,8 @@ pub struct Protection {
     /// The method's name, for people: `partial`, `token`, …
     pub method: String,
     pub ungranted: Ungranted,
+    /// The highest of all that the column carries.
+    pub sensitivity: Sensitivity,
     /// The columns whose raw values this one carries: itself for a table's column; for a view's,
     /// the protected columns it derives from; for a child's, also the parent's. An all-rows grant
     /// on every column of one of these sets (or on the column itself) uncovers it.
@@ -186,6 +188,14 @@ pub struct Catalogue {
 }
 
 impl Protection {
+    /// Is no less strict from now on than one whose values it carries.
+    pub(crate) fn as_strict_as(&mut self, other: &Protection) {
+        if other.ungranted == Ungranted::Block {
+            self.ungranted = Ungranted::Block;
+        }
+        self.sensitivity = self.sensitivity.max(other.sensitivity);
+    }
+
     /// Would all-rows grants on these columns uncover this one?
     pub fn is_uncovered(&self, granted: impl Fn(ColumnId) -> bool) -> bool {
         !self.built_in && self.uncovered_by.iter().any(|set| set.iter().all(|column| granted(*column)))

@@ -124,8 +124,8 @@ pub(crate) fn choose<'a>(snapshot: &Snapshot, labels: &'a [Label]) -> Chosen<'a>
 fn agree(labels: &[Label], one: usize, other: usize) -> bool {
     match (labels.get(one), labels.get(other)) {
         (Some(one), Some(other)) => {
-            (&one.category, &one.mask, one.ungranted, one.nulls_show)
-                == (&other.category, &other.mask, other.ungranted, other.nulls_show)
+            (&one.category, &one.mask, one.ungranted, one.sensitivity, one.nulls_show)
+                == (&other.category, &other.mask, other.ungranted, other.sensitivity, other.nulls_show)
         }
         _ => true,
     }

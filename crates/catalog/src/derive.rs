@@ -10,7 +10,7 @@ use crate::plain::plain;
 use crate::protect::{Binder, Guard, add_new, category, column_of, in_order, null_mask};
 use crate::snapshot::{Reference, RelationRow, Source, Target};
 use crate::types::sql_type;
-use crate::{ColumnId, Oid, Ungranted};
+use crate::{ColumnId, Oid};
 
 /// More alternative sets of grants that uncover one column are not kept: only the column itself,
 /// and all of what it derives from.
@@ -71,17 +71,13 @@ impl Binder<'_> {
             let source = &source.protection;
             add_new(&mut protection.sources, &source.sources);
             protection.built_in |= source.built_in;
-            if source.ungranted == Ungranted::Block {
-                protection.ungranted = Ungranted::Block;
-            }
+            protection.as_strict_as(source);
         }
         protection.uncovered_by = if protection.built_in { Vec::new() } else { alternatives(id, sources) };
         if let Some(own) = self.columns.get(&id) {
             // A label of its own: its category counts too, the mask is the derived one's.
             protection.category = category([&*protection.category, &*own.protection.category]);
-            if own.protection.ungranted == Ungranted::Block {
-                protection.ungranted = Ungranted::Block;
-            }
+            protection.as_strict_as(&own.protection);
         }
         self.columns.insert(id, guard);
     }

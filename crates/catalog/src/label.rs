@@ -6,6 +6,7 @@
 //! different things, that is reported.
 
 use pgwarrant_masking::Method;
+use serde::{Deserialize, Serialize};
 
 /// What a session without a grant gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -17,6 +18,26 @@ pub enum Ungranted {
     Block,
 }
 
+/// How much harm a column's values can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensitivity {
+    Low,
+    #[default]
+    Medium,
+    High,
+}
+
+impl Sensitivity {
+    pub fn text(self) -> &'static str {
+        match self {
+            Sensitivity::Low => "low",
+            Sensitivity::Medium => "medium",
+            Sensitivity::High => "high",
+        }
+    }
+}
+
 /// One `[[label]]` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -25,6 +46,8 @@ pub struct Label {
     pub category: String,
     pub mask: Method,
     pub ungranted: Ungranted,
+    /// For the policies that decide who gets it.
+    pub sensitivity: Sensitivity,
     /// Does NULL show as NULL under the mask?
     pub nulls_show: bool,
 }

@@ -45,7 +45,7 @@ pub use bound::{
     UnsafeOverload, ViewBase,
 };
 pub use finding::{Finding, FindingKind};
-pub use label::{Label, Ungranted};
+pub use label::{Label, Sensitivity, Ungranted};
 pub use queries::{CHANGE_POLL, CHANGE_PROBE, Query, SESSION_SETUP, queries};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trust::trust_line;

@@ -10,7 +10,7 @@ use crate::choose::{Choice, Chosen, choose, column_label, some};
 use crate::finding::{Finding, FindingKind};
 use crate::snapshot::{FIRST_NORMAL_OID, RelationRow, Snapshot};
 use crate::types::sql_type;
-use crate::{ColumnId, Label, Oid, Protection, Ungranted};
+use crate::{ColumnId, Label, Oid, Protection, Sensitivity, Ungranted};
 
 /// A child is uncovered by grants on so many ancestors at most.
 const MAX_ANCESTORS: usize = 64;
@@ -71,6 +71,7 @@ impl<'a> Binder<'a> {
                     mask: null_mask(&column_type),
                     method: "null".into(),
                     ungranted: Ungranted::Mask,
+                    sensitivity: Sensitivity::High,
                     sources: vec![id],
                     uncovered_by: Vec::new(),
                     built_in: true,
@@ -119,6 +120,7 @@ impl<'a> Binder<'a> {
             mask,
             method,
             ungranted: label.ungranted,
+            sensitivity: label.sensitivity,
             sources: vec![id],
             uncovered_by: vec![vec![id]],
             built_in: false,
@@ -204,9 +206,7 @@ impl<'a> Binder<'a> {
             raised.insert(parent);
             return;
         };
-        if child.protection.ungranted == Ungranted::Block {
-            guard.protection.ungranted = Ungranted::Block;
-        }
+        guard.protection.as_strict_as(&child.protection);
         // Reading the parent reads the child's rows.
         guard.protection.category = category([&*guard.protection.category, &*child.protection.category]);
         // Its own label decides over its mask; two children that say different things leave the
@@ -287,9 +287,7 @@ fn joined(mut guard: Guard, parent: &Protection) -> Guard {
             }
         }
     }
-    if parent.ungranted == Ungranted::Block {
-        protection.ungranted = Ungranted::Block;
-    }
+    protection.as_strict_as(parent);
     guard
 }
 

@@ -7,7 +7,7 @@ use pgwarrant_catalog::snapshot::{
 };
 use pgwarrant_catalog::{
     BindOptions, Bound, ColumnId, FindingKind, FunctionSafety, Label, Oid, Protection, RelationKind,
-    Ungranted, bind,
+    Sensitivity, Ungranted, bind,
 };
 use pgwarrant_masking::{Method, Partial};
 
@@ -144,6 +144,7 @@ fn label(columns: &[&str], category: &str, mask: Method) -> Label {
         category: category.into(),
         mask,
         ungranted: Ungranted::Mask,
+        sensitivity: Default::default(),
         nulls_show: false,
     }
 }
@@ -245,7 +246,7 @@ fn a_mask_that_does_not_fit_is_an_error_and_hides_everything_meanwhile() {
 }
 
 #[test]
-fn a_block_reaches_children_parents_and_views() {
+fn a_block_and_a_sensitivity_reach_children_parents_and_views() {
     let mut maker = Maker::new();
     let parent = maker.table("public", "people", &["id", "note"]);
     let child = maker.table("public", "staff", &["note", "id"]);
@@ -253,13 +254,11 @@ fn a_block_reaches_children_parents_and_views() {
     maker.view("shown", &["note"], "SELECT public.people.note FROM public.people", &[parent]);
     let mut blocked = label(&["staff.note"], "c", Method::Redact);
     blocked.ungranted = Ungranted::Block;
+    blocked.sensitivity = Sensitivity::High;
     let bound = maker.bind(&[blocked, label(&["people.note"], "c", Method::Redact)]);
     for relation in ["people", "staff", "shown"] {
-        assert_eq!(
-            protection(&bound, "public", relation, "note").unwrap().ungranted,
-            Ungranted::Block,
-            "{relation}"
-        );
+        let note = protection(&bound, "public", relation, "note").unwrap();
+        assert_eq!((note.ungranted, note.sensitivity), (Ungranted::Block, Sensitivity::High), "{relation}");
     }
     let staff = bound.catalogue.relation("public", "staff").unwrap();
     assert_eq!(staff.ancestors, [parent]);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::live::Inner;
 use crate::text::cut;
 use crate::{
-    Action, AskedColumn, Asker, Context, Error, Facts, Kind, LocalTime, Principal, Request, Ruling,
-    Sensitivity, WallMs, Why,
+    Action, AskedColumn, Asker, Context, Error, Facts, Kind, LocalTime, Principal, Request, Ruling, WallMs,
+    Why,
 };
 
 /// A kept record is at most so long; see `MAX_RECORD` in `filing` for the reason.
@@ -75,16 +75,11 @@ pub(crate) fn asked_columns(covered: &Covered<'_>) -> Vec<AskedColumn> {
         relation: format!("{}.{}", relation.schema, relation.name),
         column: column.name.clone(),
         category: (*category).to_owned(),
-        sensitivity: sensitivity(column),
+        sensitivity: column.protection.as_ref().map(|known| known.sensitivity).unwrap_or_default(),
     });
     let mut asked: Vec<AskedColumn> = asked.collect();
     asked.sort();
     asked
-}
-
-/// Labels do not say yet.
-fn sensitivity(_column: &Column) -> Sensitivity {
-    Sensitivity::Medium
 }
 
 impl Inner {

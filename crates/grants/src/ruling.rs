@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use pgwarrant_catalog::Sensitivity;
 use pgwarrant_sql::Actions;
 use serde::{Deserialize, Serialize};
 
@@ -116,26 +117,6 @@ impl Action {
         let Actions { select, insert, update, delete, export } = actions;
         let asked = [select, insert, update, delete, export];
         Self::ALL.into_iter().zip(asked).filter_map(|(action, asked)| asked.then_some(action)).collect()
-    }
-}
-
-/// How much harm a column's values can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sensitivity {
-    Low,
-    #[default]
-    Medium,
-    High,
-}
-
-impl Sensitivity {
-    pub fn text(self) -> &'static str {
-        match self {
-            Sensitivity::Low => "low",
-            Sensitivity::Medium => "medium",
-            Sensitivity::High => "high",
-        }
     }
 }
 

@@ -364,7 +364,7 @@ fn an_arbiter_sees_what_there_is_to_see() {
         relation: "public.customers".to_owned(),
         column: name.to_owned(),
         category: category.to_owned(),
-        sensitivity: Sensitivity::Medium,
+        sensitivity: if category == "identity" { Sensitivity::High } else { Sensitivity::Medium },
     };
     assert_eq!(facts.by.person, "Ann Smith");
     assert_eq!(facts.holder, Who::Group("support".to_owned()));

@@ -92,6 +92,7 @@ mod tests {
                 mask: pgwarrant_masking::Mask { pieces: vec!["'***'".to_owned()] },
                 method: "redact".to_owned(),
                 ungranted: pgwarrant_catalog::Ungranted::Mask,
+                sensitivity: Default::default(),
                 sources: vec![column(10, 2)],
                 uncovered_by: vec![vec![column(10, 2)]],
                 built_in: false,

@@ -108,6 +108,7 @@ pub(crate) fn label(columns: &[&str], mask: Method) -> Label {
         category: "contact".into(),
         mask,
         ungranted: Ungranted::Mask,
+        sensitivity: Default::default(),
         nulls_show: false,
     }
 }

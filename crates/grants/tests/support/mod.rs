@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgwarrant_catalog::{Catalogue, Column, ColumnId, Oid, Protection, Relation, RelationKind, Ungranted};
+use pgwarrant_catalog::{
+    Catalogue, Column, ColumnId, Oid, Protection, Relation, RelationKind, Sensitivity, Ungranted,
+};
 use pgwarrant_grants::{
     Arbiter, Ask, AskMore, Ceiling, Context, Event, Facts, Grant, Group, Live, MemoryStore, Outcome, Panel,
     Principal, Ruling, Settings, TestClock, Why,
@@ -42,6 +44,7 @@ fn column(relation: Oid, attnum: i16, name: &str, base: BaseType, category: Opti
         mask: Mask { pieces: vec!["NULL".to_owned()] },
         method: "null".to_owned(),
         ungranted: Ungranted::Mask,
+        sensitivity: if category == "identity" { Sensitivity::High } else { Sensitivity::Medium },
         sources: vec![ColumnId { relation, attnum }],
         uncovered_by: vec![vec![ColumnId { relation, attnum }]],
         built_in: category == "built-in",

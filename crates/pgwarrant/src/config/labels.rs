@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use pgwarrant_catalog::pattern::Pattern;
-use pgwarrant_catalog::{Label, Ungranted};
+use pgwarrant_catalog::{Label, Sensitivity, Ungranted};
 use pgwarrant_masking::Method;
 
 use super::LabelEntry;
@@ -31,6 +31,9 @@ fn label(
     let mask = table.deserialize::<Method>(reader, "mask");
     let ungranted =
         table.choice(reader, "ungranted", &[("mask", Ungranted::Mask), ("block", Ungranted::Block)]);
+    let levels =
+        [Sensitivity::Low, Sensitivity::Medium, Sensitivity::High].map(|level| (level.text(), level));
+    let sensitivity = table.choice(reader, "sensitivity", &levels);
     let nulls_show = table.boolean(reader, "nulls_show");
     table.finish(reader);
 
@@ -63,6 +66,7 @@ fn label(
         category: category?.value,
         mask,
         ungranted: ungranted.map(|item| item.value).unwrap_or_default(),
+        sensitivity: sensitivity.map(|item| item.value).unwrap_or_default(),
         nulls_show,
     };
     Some(LabelEntry { label, line })

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pgwarrant_catalog::Sensitivity;
+
 use super::problem::nearest;
 use super::*;
 
@@ -79,6 +81,7 @@ fn the_good_file_has_no_problem_and_gets_the_defaults() {
     assert_eq!(config.databases[0].upstream.port, 5432);
     assert_eq!(config.databases[0].catalogue.login.role, "shop_app");
     assert!(config.labels[0].label.nulls_show);
+    assert_eq!(config.labels[0].label.sensitivity, Sensitivity::Medium);
     assert_eq!(config.labels[0].line, 17);
     assert_eq!(config.store.path, Path::new("/nowhere/store"));
     assert!(
@@ -89,6 +92,11 @@ fn the_good_file_has_no_problem_and_gets_the_defaults() {
 #[test]
 fn unknown_keys_are_errors_with_the_nearest_known_key() {
     check(&[
+        (
+            "mask = \"email\"",
+            "mask = \"email\"\nsensitivity = \"hihg\"",
+            "f:21: sensitivity cannot be \"hihg\"\nHINT:  Did you mean \"high\"?",
+        ),
         ("address", "adress", "f:2: unknown key \"adress\" in [listen]\nHINT:  Did you mean \"address\"?"),
         (
             "columns",

@@ -97,6 +97,7 @@ impl Fixture {
                 category: "contact".to_owned(),
                 mask: Method::Redact,
                 ungranted: Default::default(),
+                sensitivity: Default::default(),
                 nulls_show: false,
             }],
             trusted_functions: Vec::new(),

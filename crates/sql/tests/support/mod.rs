@@ -84,6 +84,7 @@ fn relation(oid: Oid, schema: &str, name: &str, kind: RelationKind, specs: &[Spe
                     mask: compile(&method, &column_type, "contact", true).expect("the mask fits"),
                     method: method.name().to_owned(),
                     ungranted,
+                    sensitivity: Default::default(),
                     sources: vec![own],
                     uncovered_by: vec![vec![own]],
                     built_in: false,

@@ -110,6 +110,7 @@ fn label(configuration: &str) -> Label {
         category: "personal".into(),
         mask: Method::Redact,
         ungranted: Ungranted::Mask,
+        sensitivity: Default::default(),
         nulls_show: false,
     }
 }
