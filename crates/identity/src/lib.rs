@@ -1,4 +1,5 @@
-//! Who somebody is, where others than pgwarrant know it: an OpenID Connect issuer ([`oidc`]).
+//! Who somebody is, where others than pgwarrant know it: an OpenID Connect issuer ([`oidc`]), an
+//! LDAP directory ([`ldap`]).
 //!
 //! Each takes plain settings, and answers with [`Verified`]: the user, the *person* behind the
 //! user, and the groups in our own names. Two users of one person are two users to a grant and one
@@ -26,6 +27,7 @@ use std::time::{Instant, SystemTime};
 
 mod http;
 mod json;
+pub mod ldap;
 mod name;
 pub mod oidc;
 mod trust;
