@@ -1,5 +1,5 @@
 //! Who somebody is, where others than pgwarrant know it: an OpenID Connect issuer ([`oidc`]), an
-//! LDAP directory ([`ldap`]).
+//! LDAP directory ([`ldap`]); and a second factor ([`totp`]).
 //!
 //! Each takes plain settings, and answers with [`Verified`]: the user, the *person* behind the
 //! user, and the groups in our own names. Two users of one person are two users to a grant and one
@@ -30,6 +30,7 @@ mod json;
 pub mod ldap;
 mod name;
 pub mod oidc;
+pub mod totp;
 mod trust;
 
 pub use http::UrlError;
