@@ -384,11 +384,11 @@ pub(crate) async fn send(stream: &mut Stream, bytes: &[u8]) -> std::io::Result<(
     stream.flush().await
 }
 
-/// Reads one message, and nothing after it: its type byte and its body.
-pub(crate) async fn message(stream: &mut Stream) -> Result<(u8, Vec<u8>), WireError> {
+/// Reads one message of at most `max` bytes, and nothing after it: its type byte and its body.
+pub(crate) async fn message(stream: &mut Stream, max: usize) -> Result<(u8, Vec<u8>), WireError> {
     let mut header = [0; frame::HEADER];
     stream.read_exact(&mut header).await?;
-    let Some(frame) = frame::header(&header, frame::MAX_BEFORE_AUTHENTICATION)? else {
+    let Some(frame) = frame::header(&header, max)? else {
         return Err(Violation::protocol("invalid message format").into());
     };
     let mut body = vec![0; frame.len - frame::HEADER];

@@ -16,6 +16,10 @@ pub const MAX_BACKEND: usize = 0x3fff_ffff;
 /// What a client may send in one message before it is authenticated (`PQ_SMALL_MESSAGE_LIMIT`).
 pub const MAX_BEFORE_AUTHENTICATION: usize = 10_000;
 
+/// What a client may send in one message that holds a password or a token
+/// (`PG_MAX_AUTH_TOKEN_LENGTH`, and the header).
+pub const MAX_CREDENTIAL: usize = 65_535 + HEADER;
+
 /// A reasonable limit for what a client may send in one message afterwards.
 pub const MAX_FRONTEND: usize = 64 << 20;
 

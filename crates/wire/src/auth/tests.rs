@@ -60,7 +60,7 @@ async fn connected_until(
 }
 
 async fn receive(client: &mut Stream) -> (u8, Vec<u8>) {
-    message(client).await.unwrap()
+    message(client, frame::MAX_BEFORE_AUTHENTICATION).await.unwrap()
 }
 
 /// Answers the whole exchange; what the server says last.

@@ -12,6 +12,11 @@ pub fn authentication_ok(out: &mut BytesMut) {
     frame(out, tag::AUTHENTICATION, |out| out.put_u32(0));
 }
 
+/// Asks for a password as it is: see [`crate::auth::Ask::Password`] for where that may be done.
+pub fn authentication_cleartext_password(out: &mut BytesMut) {
+    frame(out, tag::AUTHENTICATION, |out| out.put_u32(3));
+}
+
 pub fn authentication_sasl(out: &mut BytesMut, mechanisms: &[&str]) {
     frame(out, tag::AUTHENTICATION, |out| {
         out.put_u32(10);
