@@ -247,7 +247,7 @@ impl Directory {
     /// # Errors
     /// The directory does not say yes, or what it says of the user is not enough.
     pub async fn verify(&self, user: &str, password: &str) -> Result<Verified, Refused> {
-        if password.is_empty() || password.len() > MAX_PASSWORD || !name::is_plain(user) {
+        if password.len() > MAX_PASSWORD || !name::is_plain(user) {
             return Err(Refused::Password);
         }
         let (inner, user, password) = (Arc::clone(&self.0), user.to_owned(), password.to_owned());

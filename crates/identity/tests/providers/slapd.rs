@@ -41,6 +41,8 @@ impl Slapd {
              include /etc/ldap/schema/cosine.schema\n\
              include /etc/ldap/schema/inetorgperson.schema\n\
              {modules}\
+             # As careless as a directory can be: a bind without a password succeeds.\n\
+             allow bind_anon_dn\n\
              TLSCertificateFile {tls}/server.crt\n\
              TLSCertificateKeyFile {tls}/server.key\n\
              TLSCACertificateFile {tls}/ca.crt\n\
