@@ -6,6 +6,7 @@
 
 mod console;
 pub mod generate;
+pub mod providers;
 mod proxy;
 pub mod raw;
 mod shop;

@@ -223,9 +223,9 @@ impl Directory {
         let groups = match settings.groups {
             None => None,
             Some(search) => {
-                let filter = filter("groups.filter", &search.filter)?;
+                let filter = filter("group_filter", &search.filter)?;
                 if !filter.has_dn() && !filter.has_user() {
-                    return Err(SettingsError::NoPlace { place: "groups.filter", wanted: "{dn} or {user}" });
+                    return Err(SettingsError::NoPlace { place: "group_filter", wanted: "{dn} or {user}" });
                 }
                 Some((search, filter))
             }
@@ -251,12 +251,30 @@ impl Directory {
             return Err(Refused::Password);
         }
         let (inner, user, password) = (Arc::clone(&self.0), user.to_owned(), password.to_owned());
-        // A task of its own: ldap3 panics on answers that are not LDAP. It ends with the set.
+        self.guarded(async move { inner.verify(&user, &password).await }).await
+    }
+
+    /// Connects, and signs in the account that searches where there is one: to see whether the
+    /// settings are right.
+    ///
+    /// # Errors
+    /// The directory does not answer usefully: why, for a person.
+    pub async fn warm(&self) -> Result<(), Arc<str>> {
+        let inner = Arc::clone(&self.0);
+        self.guarded(async move { inner.reach().await }).await.map_err(|refused| match refused {
+            Refused::Unavailable(why) => why,
+            other => other.to_string().into(),
+        })
+    }
+
+    /// In a task of its own: ldap3 panics on answers that are not LDAP. It ends with the set.
+    async fn guarded<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refused>> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let limit = self.0.timeout;
         let mut task = JoinSet::new();
-        task.spawn(async move {
-            let limit = inner.timeout;
-            timeout(limit, inner.verify(&user, &password)).await
-        });
+        task.spawn(timeout(limit, work));
         let outcome = match task.join_next().await {
             Some(Ok(Ok(outcome))) => outcome,
             Some(Ok(Err(_))) => Err(Refused::Unavailable("no answer in time".into())),
@@ -299,7 +317,7 @@ fn finder(find: Find) -> Result<Finder, SettingsError> {
                 return Err(SettingsError::NoPlace { place: "filter", wanted });
             }
             if account.as_ref().is_some_and(|account| account.dn.is_empty() || account.password.is_empty()) {
-                return Err(SettingsError::Empty("the searching account's name and password"));
+                return Err(SettingsError::Empty("account"));
             }
             Ok(Finder::Search { account, base, filter: template })
         }
@@ -315,6 +333,25 @@ fn filter(place: &'static str, text: &str) -> Result<Template, SettingsError> {
 }
 
 impl Inner {
+    async fn reach(&self) -> Result<(), Refused> {
+        let account = match &self.finder {
+            Finder::Template(_) => None,
+            Finder::Search { account, .. } => account.as_ref(),
+        };
+        self.searching(account).await.map(drop)
+    }
+
+    /// A connection that may search.
+    async fn searching(&self, account: Option<&Account>) -> Result<Session, Refused> {
+        let mut session = self.connector.connect().await?;
+        if let Some(account) = account
+            && !session.bind(&account.dn, &account.password).await?
+        {
+            return Err(Refused::Unavailable("it does not accept the searching account".into()));
+        }
+        Ok(session)
+    }
+
     async fn verify(&self, user: &str, password: &str) -> Result<Verified, Refused> {
         let closed = |_| Refused::Unavailable("it is being left".into());
         let _place = self.places.acquire().await.map_err(closed)?;
@@ -330,12 +367,7 @@ impl Inner {
                 (entry.ok_or_else(|| Refused::Attribute(self.user_attribute.clone()))?, session)
             }
             Finder::Search { account, base, filter } => {
-                let mut session = self.connector.connect().await?;
-                if let Some(account) = account
-                    && !session.bind(&account.dn, &account.password).await?
-                {
-                    return Err(Refused::Unavailable("it does not accept the searching account".into()));
-                }
+                let mut session = self.searching(account.as_ref()).await?;
                 let found = session.below(base, &filter.filter(user, ""), &attributes, 1).await;
                 let entry = match found {
                     Ok(found) => found.into_iter().next(),

@@ -17,7 +17,7 @@
 //! it is to cut a text at two dots, and they pass over what has to be refused here: duplicate names,
 //! `crit`, `typ`, a key's `use`.
 //!
-//! Deliberately absent: the wire, configuration files, storage, browsers (a client gets its token
+//! Deliberately absent: the wire, configuration files, storage of anything but second factors, browsers (a client gets its token
 //! by itself), encrypted tokens (JWE), opaque tokens (introspection), HMAC signatures, following of
 //! redirects and referrals, and recovery codes beside the second factor: they are a password on
 //! paper; somebody who lost the device is enrolled anew by an administrator, which is recorded.

@@ -270,6 +270,25 @@ impl Provider {
     /// # Errors
     /// Anything that is not right about it; [`Refused::Unavailable`] where it cannot be told.
     pub async fn verify(&self, token: &str, user: &str, now: Now) -> Result<Verified, Refused> {
+        self.check(token, Some(user), now).await
+    }
+
+    /// As [`Provider::verify`], of the user that the token names: for clients that show a token and
+    /// do not say who they are (RFC 6750).
+    ///
+    /// # Errors
+    /// As [`Provider::verify`].
+    pub async fn verify_bearer(&self, token: &str, now: Now) -> Result<Verified, Refused> {
+        self.check(token, None, now).await
+    }
+
+    /// Is it one of this issuer's, by its own word? Nothing is verified by that.
+    pub fn claims_to_have_issued(&self, token: &str) -> bool {
+        token.len() <= MAX_TOKEN
+            && jws::claimed_issuer(token).is_some_and(|issuer| issuer == self.0.settings.issuer)
+    }
+
+    async fn check(&self, token: &str, user: Option<&str>, now: Now) -> Result<Verified, Refused> {
         let Inner { settings, keys, seen } = &*self.0;
         if token.len() > MAX_TOKEN {
             return Err(Refused::Oversized);

@@ -13,8 +13,10 @@ use subtle::ConstantTimeEq;
 
 use crate::Now;
 
+mod kept;
 mod secret;
 
+pub use kept::{SecondFactors, StoreError};
 pub use secret::Secret;
 
 /// Seconds of a step.
@@ -186,15 +188,6 @@ pub fn verify<S: Store>(store: &S, person: &str, code: &str, now: Now) -> Result
         State::Confirmed => Ok(()),
         State::Shown(_) => Err(Refused::NotEnrolled),
     })
-}
-
-/// Removes a person's factor: whether there was one that counted. For an administrator, who makes
-/// sure who is asking.
-///
-/// # Errors
-/// The store's.
-pub fn remove<S: Store>(store: &S, person: &str) -> Result<bool, S::Error> {
-    store.update(person, |factor| factor.take().is_some_and(|factor| factor.state == State::Confirmed))
 }
 
 /// Whether a person has a factor that counts.

@@ -13,11 +13,11 @@ const LAST: f64 = 253_402_300_799.0;
 /// Bytes of the claim that says which person this is (OpenID Connect Core 1.0, section 2: 255).
 const MAX_PERSON: usize = 255;
 
-/// Checks the claims of a token that was shown by `user`.
+/// Checks the claims of a token that was shown by `user`; `None`: by whomever it names.
 pub(super) fn check(
     claims: &Map<String, Value>,
     settings: &Settings,
-    user: &str,
+    user: Option<&str>,
     now: Now,
 ) -> Result<Verified, Refused> {
     if claims.get("iss").and_then(Value::as_str) != Some(&settings.issuer) {
@@ -43,7 +43,7 @@ pub(super) fn check(
     if settings.user_claim == "email" && claims.get("email_verified") != Some(&Value::Bool(true)) {
         return Err(Refused::Claim("email_verified"));
     }
-    if named != user {
+    if user.is_some_and(|user| user != named) {
         return Err(Refused::AnotherUser);
     }
     let person = text(&settings.person_claim)

@@ -237,8 +237,8 @@ fn settings_that_cannot_be_safe_are_refused() {
         ("filter", |settings| settings.find = search_for("(uid={user}")),
         ("filter", |settings| settings.find = search_for("(uid={user}))")),
         ("filter", |settings| settings.find = search_for("(&(uid={user})(member={dn}))")),
-        ("groups.filter", |settings| settings.groups.as_mut().unwrap().filter = "(cn=staff)".into()),
-        ("groups.filter", |settings| settings.groups.as_mut().unwrap().filter = "(member={dn}".into()),
+        ("group_filter", |settings| settings.groups.as_mut().unwrap().filter = "(cn=staff)".into()),
+        ("group_filter", |settings| settings.groups.as_mut().unwrap().filter = "(member={dn}".into()),
     ];
     for (place, change) in bad {
         let mut settings = good();

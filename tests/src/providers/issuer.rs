@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certificates::Certificates;
+use super::certificates::Certificates;
 
 /// What it answers with.
 #[derive(Clone, Debug, Default)]

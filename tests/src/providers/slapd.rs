@@ -1,11 +1,11 @@
 //! A directory: OpenLDAP's slapd, with a configuration, data and ports of its own.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::certificates::Certificates;
+use super::certificates::Certificates;
+use crate::free_port;
 
 const DATA: &str = include_str!("directory.ldif");
 
@@ -20,10 +20,6 @@ fn program(name: &str) -> PathBuf {
     let places = ["/usr/sbin", "/usr/local/sbin", "/usr/local/libexec", "/usr/bin"];
     let found = places.map(|place| PathBuf::from(place).join(name)).into_iter().find(|path| path.exists());
     found.expect("slapd must be installed: tests/bin/install tests")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Slapd {
