@@ -39,6 +39,7 @@ mod giving;
 mod groups;
 mod interest;
 mod live;
+mod membership;
 mod memory;
 mod model;
 mod nearest;

@@ -11,7 +11,7 @@ use crate::{
     panels,
 };
 
-/// What [`Live::end_for`] ended.
+/// What [`Live::end_for`] and [`Live::end_lost`] ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     pub grants: Vec<Arc<Grant>>,
@@ -122,7 +122,7 @@ impl Inner {
     }
 
     /// Live or scheduled. None: it has ended, or never was.
-    fn end(&self, id: GrantId, end: End) -> Option<Arc<Grant>> {
+    pub(crate) fn end(&self, id: GrantId, end: End) -> Option<Arc<Grant>> {
         self.expire_if_due();
         // It may begin in between, so the later state is asked last.
         if let Some(grant) = self.end_scheduled(id, end.clone()) {

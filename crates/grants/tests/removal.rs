@@ -97,3 +97,42 @@ fn who_asked_takes_it_back_and_nobody_else_does() {
     assert_eq!(shop.reopened().requests()[0].state, RequestState::Withdrawn);
     assert_eq!(shop.live.withdraw(&ann(), id, None, &here()).unwrap_err().kind, Kind::State);
 }
+
+#[test]
+fn what_a_lost_group_gave_ends_at_the_next_sign_in() {
+    let by_group = |facts: &Facts| match facts.by.groups.iter().any(|group| group == "support") {
+        true if facts.duration.as_secs() < 3600 => approve(),
+        true => panels(&[(&["privacy"], 2, false)]),
+        false => refuse(),
+    };
+    let shop = Shop::ruled(by_group);
+    let both = person("ann", &["support", "visitors"]);
+    let grant = shop.ask(&both, short("customers.email")).grant.unwrap().id;
+    let pending = shop.request(&both, ask("customers.email"));
+    let bobs = shop.ask(&bob(), short("customers.email")).grant.unwrap().id;
+
+    for (groups, lost) in [
+        (&["support", "visitors"][..], false),
+        (&["support"], false),
+        (&["support", "privacy"], false),
+        (&["visitors"], true),
+    ] {
+        let removed = shop.live.end_lost(&person("ann", groups), "lost a group").unwrap();
+        let ended: Vec<u64> = removed.grants.iter().map(|grant| grant.id).collect();
+        let withdrawn: Vec<u64> = removed.requests.iter().map(|request| request.id).collect();
+        assert_eq!((ended, withdrawn), if lost { (vec![grant], vec![pending]) } else { Default::default() });
+    }
+    assert!(access(&shop.reopened(), &both, &shop.catalogue).is_empty());
+    assert_eq!(shop.access(&bob()), [bobs], "another's stays");
+}
+
+#[test]
+fn an_account_that_belongs_to_somebody_else_now_has_nothing_of_the_one_before() {
+    let shop = Shop::ruled(|_| approve());
+    let before = ann().of_person("login#1");
+    shop.ask(&before, short("customers.email"));
+    assert_eq!(shop.live.end_lost(&before, "the same").unwrap(), Default::default());
+    let removed = shop.live.end_lost(&ann().of_person("login#2"), "another person").unwrap();
+    assert_eq!(removed.grants.len(), 1);
+    assert!(shop.access(&before).is_empty());
+}
