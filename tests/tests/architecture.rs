@@ -14,10 +14,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("grants", &["sql", "catalog", "masking"]),
     ("policy", &["grants"]),
     ("audit", &[]),
+    ("identity", &[]),
     ("wire", &[]),
-    ("proxy", &["wire", "audit", "grants", "sql", "catalog", "masking"]),
+    ("proxy", &["wire", "identity", "audit", "grants", "sql", "catalog", "masking"]),
     ("throwaway", &[]),
-    ("pgwarrant", &["proxy", "policy", "wire", "audit", "grants", "sql", "catalog", "masking", "throwaway"]),
+    (
+        "pgwarrant",
+        &["proxy", "policy", "wire", "identity", "audit", "grants", "sql", "catalog", "masking", "throwaway"],
+    ),
 ];
 
 /// The names in a crate's `[dependencies]`.

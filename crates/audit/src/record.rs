@@ -75,6 +75,8 @@ named! {
         Incident = "incident",
         /// Configuration or labels were loaded, or changed.
         Configuration = "configuration",
+        /// A second factor was enrolled, shown or removed, or was not; the note says whose.
+        SecondFactor = "second_factor",
     }
 }
 

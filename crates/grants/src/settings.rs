@@ -14,6 +14,8 @@ pub struct Group {
     pub may_approve: bool,
     /// See everybody's requests and grants, and the audit trail.
     pub may_audit: bool,
+    /// Remove somebody else's second factor.
+    pub may_administer: bool,
     /// None: [`Settings::max_duration`]. Of the groups that let somebody ask, the most generous holds.
     pub max_duration: Option<Duration>,
 }
@@ -84,6 +86,9 @@ impl Settings {
     }
     pub fn may_audit(&self, who: &Principal) -> bool {
         self.any_group(who, |group| group.may_audit)
+    }
+    pub fn may_administer(&self, who: &Principal) -> bool {
+        self.any_group(who, |group| group.may_administer)
     }
 
     /// How long a grant may last that they ask for.

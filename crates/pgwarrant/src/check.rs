@@ -35,6 +35,7 @@ pub fn run(file: &Path, offline: bool, json: bool) -> ExitCode {
             }
             if !offline {
                 entries.extend(live(&name, &config));
+                entries.extend(providers(&name, &config));
             }
         }
     }
@@ -96,6 +97,28 @@ fn live(file: &str, config: &Config) -> Vec<Entry> {
                     "Is the database up, and is the role's password right? --offline checks the file only.";
                 entries.push(trouble(file, line, error.to_string(), Some(hint.to_owned())));
             }
+        }
+    }
+    entries
+}
+
+/// What each identity provider answers with.
+fn providers(file: &str, config: &Config) -> Vec<Entry> {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return vec![trouble(file, None, format!("could not start: {error}"), None)],
+    };
+    let mut entries = Vec::new();
+    for entry in &config.identity.providers {
+        let (line, name) = (Some(entry.line), &entry.provider.name);
+        let problem = match pgwarrant_proxy::Provider::new(&entry.provider) {
+            Ok(provider) => runtime.block_on(provider.warm()).err().map(|why| why.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            let hint = "Is it up, and can this machine reach it? --offline checks the file only.";
+            let message = format!("identity provider {name}: {problem}");
+            entries.push(trouble(file, line, message, Some(hint.to_owned())));
         }
     }
     entries

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use pgwarrant_audit::Trail;
 use pgwarrant_grants::{GrantState, Live, RequestState, SledStore, SystemClock, Who};
+use pgwarrant_identity::totp::SecondFactors;
+use pgwarrant_proxy::SignInService;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -56,6 +58,9 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let live = Live::open_with(saved, SystemClock, wiring::grants(config), arbiter)
         .map_err(|error| Failure::new(format!("could not load the grants: {error}")))?;
     let settings = wiring::proxy(config)?;
+    let sign_in = SignInService::new(&settings).map_err(|error| Failure::new(error.to_string()))?;
+    let second_factors = SecondFactors::open(&store, directory, settings.mask_key.expose())
+        .map_err(|error| Failure::new(format!("could not open the second factors: {error}")))?;
 
     tokio::spawn(live.clone().run_expiry());
     end_removed(config, &live)?;
@@ -72,7 +77,15 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         let asked = Arc::clone(&asked);
         async move { asked.notified().await }
     };
-    let serving = pgwarrant_proxy::serve(settings, live.clone(), trail.clone(), listening, stop);
+    let serving = pgwarrant_proxy::serve(
+        settings,
+        sign_in,
+        second_factors,
+        live.clone(),
+        trail.clone(),
+        listening,
+        stop,
+    );
     tokio::pin!(serving);
     let early = tokio::select! {
         addresses = bound => {
@@ -102,17 +115,27 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     closed.map_err(|error| Failure::hint(format!("could not close the audit trail: {error}"), error.hint()))
 }
 
-/// Ends what users and groups hold who were taken out of the configuration while no proxy ran.
+/// Ends what users and groups hold who were taken out of the configuration while no proxy ran. Whom
+/// the default provider knows only that one can tell, and does when they sign in.
 fn end_removed(config: &Config, live: &Live) -> Result<(), Failure> {
-    let known = |who: &Who| match who {
-        Who::User(name) => config.users.iter().any(|user| user.name == *name),
+    let default = config.identity.default_provider();
+    let known = |who: &Who, person: &str| match who {
+        Who::User(name) => {
+            config.users.iter().any(|user| user.name == *name)
+                || default.is_some_and(|provider| provider.numbers(person))
+        }
         Who::Group(name) => config.groups.iter().any(|group| group.name == *name),
     };
-    let open = live.grants().into_iter().filter(|grant| !matches!(grant.state, GrantState::Ended(_)));
-    let asking = live.requests().into_iter().filter(|request| request.state == RequestState::Pending);
-    let holders = open.map(|grant| grant.who.clone());
-    let askers = asking.flat_map(|request| [request.who.clone(), Who::User(request.by.clone())]);
-    let gone: BTreeSet<Who> = holders.chain(askers).filter(|who| !known(who)).collect();
+    let grants = live.grants();
+    let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ended(_)));
+    let requests = live.requests();
+    let asking = requests.iter().filter(|request| request.state == RequestState::Pending);
+    let holders = open.map(|grant| (grant.who.clone(), grant.person.as_str()));
+    let askers = asking.flat_map(|request| {
+        [request.who.clone(), Who::User(request.by.clone())].map(|who| (who, request.person.as_str()))
+    });
+    let gone: BTreeSet<Who> =
+        holders.chain(askers).filter(|(who, person)| !known(who, person)).map(|(who, _)| who).collect();
     for who in gone {
         tracing::info!(%who, "is not in the configuration any more: what they hold ends");
         live.end_for(&who, "not in the configuration any more")

@@ -31,7 +31,8 @@ pub fn grants(config: &Config) -> pgwarrant_grants::Settings {
 }
 
 fn account(user: &config::User) -> Principal {
-    Principal::new(user.name.clone(), user.groups.clone()).of_person(user.person.clone())
+    let person = user.person.clone().unwrap_or_default();
+    Principal::new(user.name.clone(), user.groups.clone()).of_person(person)
 }
 
 fn profile(profile: &config::Profile) -> Profile {
@@ -92,6 +93,8 @@ pub fn proxy(config: &Config) -> Result<settings::Settings, Failure> {
         threads: config.listen.threads,
         databases: config.databases.iter().map(database).collect::<Result<_, _>>()?,
         users: config.users.iter().map(user).collect(),
+        providers: config.identity.providers.iter().map(|entry| entry.provider.clone()).collect(),
+        default_provider: config.identity.default.clone(),
         groups: groups(config),
         labels: labels(config),
         trusted_functions: config.trust.functions.clone(),
@@ -160,7 +163,8 @@ fn user(user: &config::User) -> settings::User {
         scram: user.scram.clone(),
         certificate: user.certificate.clone(),
         groups: user.groups.clone(),
-        person: user.person.clone(),
+        person: user.person.clone().unwrap_or_default(),
+        provider: user.provider.clone(),
     }
 }
 
@@ -170,6 +174,7 @@ fn groups(config: &Config) -> Vec<pgwarrant_grants::Group> {
         may_request: group.may_request,
         may_approve: group.may_approve,
         may_audit: group.may_audit,
+        may_administer: group.may_administer,
         max_duration: group.max_duration,
     };
     config.groups.iter().map(group).collect()

@@ -16,11 +16,13 @@ use crate::cache::Analysed;
 use crate::identity::Identity;
 use crate::plan::Planned;
 use crate::refuse;
+use crate::server::Shared;
 use crate::session::{Session, Step, Waited};
 
 mod acting;
 mod arguments;
 mod relations;
+mod second_factor;
 
 use arguments::{Arguments, Todo, resolve};
 
@@ -101,6 +103,7 @@ impl Session {
 
     fn console(&self) -> Console {
         Console {
+            shared: self.shared.clone(),
             live: self.shared.live.clone(),
             trail: self.shared.trail.clone(),
             identity: self.identity.clone(),
@@ -113,6 +116,7 @@ impl Session {
 /// What the console shows and does, for one user.
 #[derive(Clone)]
 struct Console {
+    shared: Arc<Shared>,
     live: Live,
     trail: Trail,
     identity: Arc<Identity>,
@@ -131,14 +135,21 @@ impl Console {
 
     /// Acts. Giving waits for the disk.
     async fn call(self, name: &str, arguments: Vec<(String, Option<String>)>) -> Result<Vec<Row>, Refusal> {
+        let arguments = Arguments(arguments);
+        if let Some(step) = second_factor::Step::of(name) {
+            return self.second_factor(step, arguments).await;
+        }
         let name = name.to_owned();
-        tokio::task::spawn_blocking(move || self.act(&name, &Arguments(arguments))).await.unwrap_or_else(
-            |error| {
-                tracing::error!(%error, "a console call panicked");
-                Err(refuse::refusal(Reason::Console, "XX000", "the call failed", None, Some("Try again.")))
-            },
-        )
+        blocking(move || self.act(&name, &arguments)).await?
     }
+}
+
+/// Where a thread may wait for the disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a console call panicked");
+        refuse::refusal(Reason::Console, "XX000", "the call failed", None, Some("Try again."))
+    })
 }
 
 fn refused(error: Error) -> Refusal {

@@ -102,6 +102,8 @@ pub enum Error {
     Label { database: String, problem: String },
     #[error("user {user}: {problem}")]
     User { user: String, problem: String },
+    #[error("identity provider {provider}: {problem}")]
+    Provider { provider: String, problem: String },
     #[error("could not start a thread: {0}")]
     Thread(io::Error),
 }

@@ -5,7 +5,8 @@
 //! analysis says; what the server sends is matched with what is in flight, guarded, and passed on
 //! as raw runs of frames.
 //!
-//! A map: [`server`](crate::server) accepts and limits, `login` signs clients in, `upstream_login` signs
+//! A map: [`server`](crate::server) accepts and limits, `login` signs clients in as `sign_in` and the
+//! `provider`s say, `ends` ends what has an end, `upstream_login` signs
 //! in to the database, `warm` keeps connections to it ready, `session` is
 //! the loop, `pump` its buffers, `mailbox` what it is told from outside, `ledger` what is in flight, `names` what names will stand for,
 //! `client` and `replies` handle the messages of either side, `simple` and `extended` the two
@@ -37,6 +38,7 @@ mod cutoff;
 mod database;
 mod decisions;
 mod diagnostics;
+mod ends;
 mod error;
 mod extended;
 mod guard;
@@ -54,6 +56,7 @@ mod plan;
 mod pool;
 mod prepared;
 pub mod probing;
+mod provider;
 mod pump;
 mod refuse;
 mod registry;
@@ -61,6 +64,7 @@ mod replies;
 mod server;
 mod session;
 pub mod settings;
+mod sign_in;
 mod simple;
 mod startup;
 mod state;
@@ -71,5 +75,7 @@ mod work;
 
 pub use error::Error;
 pub use inspect::inspect;
+pub use provider::Provider;
 pub use server::serve;
 pub use settings::Settings;
+pub use sign_in::{Admitted, SignInService};

@@ -1,15 +1,14 @@
 //! From a new connection to a session: start-up, sign-in, limits, the upstream connection.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use pgwarrant_audit::{Decision, Kind, Record, RecordedError};
-use pgwarrant_grants::{Principal, SignIn};
 use pgwarrant_wire::accept::{self, Accepted, Client};
-use pgwarrant_wire::auth::{self, Credentials as Wanted, Method, Mock, Verifier};
+use pgwarrant_wire::auth;
 use pgwarrant_wire::backend::{TransactionStatus, build};
 use pgwarrant_wire::cancel::Registration;
 use pgwarrant_wire::error::{Report, WireError};
@@ -21,8 +20,9 @@ use tokio::time::Instant;
 use crate::audit_trail::{self, Pending};
 use crate::cache::Cache;
 use crate::database::Database;
-use crate::error::{End, Error, Fatal};
-use crate::identity::Identity;
+use crate::ends::Ending;
+use crate::error::{End, Fatal};
+use crate::identity::{Identity, SecondFactor};
 use crate::intents::Intents;
 use crate::ledger::Ledger;
 use crate::mailbox::{Message, Receiver, Sender};
@@ -31,53 +31,14 @@ use crate::pump::Side;
 use crate::registry::{Connection, Place, UserConnection};
 use crate::server::Shared;
 use crate::session::{Front, Hold, Session};
-use crate::settings::{self, Settings};
+use crate::settings;
+use crate::sign_in::Admitted;
 use crate::startup;
 use crate::state::State;
 use crate::upstream_login::{self, Packet};
 
 /// How long the two sides may take to hear the end of a session.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// Who may sign in, and how.
-pub struct Credentials {
-    users: HashMap<String, User>,
-    /// For users that do not exist.
-    mock: Mock,
-    accept: accept::Settings,
-}
-
-struct User {
-    verifier: Option<Verifier>,
-    certificate: Option<String>,
-    person: String,
-    groups: Arc<[String]>,
-}
-
-impl Credentials {
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let mut users = HashMap::new();
-        for user in &settings.users {
-            let verifier = user.scram.as_deref().map(str::parse::<Verifier>).transpose();
-            let verifier = verifier
-                .map_err(|error| Error::User { user: user.name.clone(), problem: error.to_string() })?;
-            let groups = user.groups.clone().into();
-            let (certificate, person) = (user.certificate.clone(), user.person.clone());
-            users.insert(user.name.clone(), User { verifier, certificate, person, groups });
-        }
-        // Stable over restarts, so that a user that does not exist always gets the same salt.
-        let secret = ring::digest::digest(
-            &ring::digest::SHA256,
-            format!("scram {}", settings.mask_key.expose()).as_bytes(),
-        );
-        let secret: [u8; 32] = secret.as_ref().try_into().unwrap_or_default();
-        let iterations =
-            users.values().filter_map(|user| user.verifier.as_ref()).map(Verifier::iterations).next();
-        let mock = Mock::new(&secret, iterations.unwrap_or(auth::DEFAULT_ITERATIONS));
-        let accept = accept::Settings { tls: settings.tls.clone(), plaintext: settings.plaintext };
-        Ok(Self { users, mock, accept })
-    }
-}
 
 /// One connection of a client, from its first byte to its last.
 pub async fn connection(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, peer: SocketAddr) {
@@ -95,13 +56,14 @@ struct Opened {
     _counted: (Connection, UserConnection),
     _registration: Registration<Sender>,
     _place: Place,
+    _ending: Option<Ending>,
 }
 
 /// None: there is no session, and whoever asked for one has been told why.
 async fn open(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, peer: SocketAddr) -> Option<Opened> {
     let deadline = Instant::now() + shared.settings.limits.startup;
     let counted = shared.registry.connect(shared.settings.limits.connections);
-    let accepted = match accept::accept(socket, &shared.credentials.accept, deadline).await {
+    let accepted = match accept::accept(socket, &shared.accept, deadline).await {
         Ok(Accepted::Session(client)) => client,
         Ok(Accepted::Cancel { pid, key, connection }) => {
             if let Some(session) = shared.cancels.find(pid, &key) {
@@ -126,7 +88,8 @@ async fn open(shared: Arc<Shared>, cache: Arc<Cache>, socket: Socket, peer: Sock
     };
     match sign_in(&shared, &mut client, peer, deadline).await {
         Ok(signed_in) => session(shared, cache, client, signed_in, counted, deadline).await,
-        Err(refused) => {
+        Err(None) => None,
+        Err(Some(refused)) => {
             let (user, database) = (&client.startup.user, &client.startup.database);
             let mut record =
                 Record::new(Kind::LoginFailed, Decision::Refused, pgwarrant_audit::record::now());
@@ -153,28 +116,59 @@ struct SignedIn {
     place: Place,
     sender: Sender,
     messages: Receiver,
+    until: Option<SystemTime>,
 }
 
+/// None: the client has not shown anything yet, and will connect again.
 async fn sign_in(
     shared: &Arc<Shared>,
     client: &mut Client,
     peer: SocketAddr,
     deadline: Instant,
-) -> Result<SignedIn, RecordedError> {
+) -> Result<SignedIn, Option<RecordedError>> {
     let name = client.startup.user.clone();
-    let user = shared.credentials.users.get(&name);
-    let wanted = user.map_or(Wanted::default(), |user| Wanted {
-        verifier: user.verifier.as_ref(),
-        certificate: user.certificate.as_deref(),
-    });
-    let method = auth::authenticate(client, wanted, &shared.credentials.mock, deadline)
-        .await
-        .map_err(|error| recorded(&error))?;
-    match admit(shared, client, user, &name, peer, method) {
+    let parameters = client.startup.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let choice = startup::sign_in(parameters).map_err(|fatal| report(&fatal));
+    let wanted = match choice.and_then(|choice| shared.sign_in.wanted(&name, choice)) {
+        Ok(wanted) => wanted,
+        Err(report) => return Err(Some(refuse(client, report).await)),
+    };
+    let proof = auth::authenticate(client, wanted, shared.sign_in.mock(), deadline).await;
+    let proof = proof.map_err(|error| match error {
+        WireError::Closed => None,
+        other => Some(recorded(&other)),
+    })?;
+    let admitted = shared.sign_in.admitted(&name, proof);
+    if admitted.provider.is_some()
+        && let Err(report) = end_lost(shared, &admitted).await
+    {
+        return Err(Some(refuse(client, report).await));
+    }
+    match admit(shared, client, admitted, peer) {
         Ok(signed_in) => Ok(signed_in),
-        Err(report) => {
-            accept::refuse(&mut client.stream, &report).await;
-            Err(RecordedError { sqlstate: report.sqlstate.into(), message: report.message.into() })
+        Err(report) => Err(Some(refuse(client, report).await)),
+    }
+}
+
+async fn refuse(client: &mut Client, report: Report) -> RecordedError {
+    accept::refuse(&mut client.stream, &report).await;
+    RecordedError { sqlstate: report.sqlstate.into(), message: report.message.into() }
+}
+
+/// Ends what a user holds by a group that the provider does not name any more.
+async fn end_lost(shared: &Shared, admitted: &Admitted) -> Result<(), Report> {
+    let (live, principal) = (shared.live.clone(), Arc::clone(&admitted.principal));
+    let ended = tokio::task::spawn_blocking(move || {
+        live.end_lost(&principal, "at a sign-in: no longer in a group that could have asked for it")
+    });
+    match ended.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            Err(Report::fatal(error.sqlstate(), error.message).hint("Tell whoever runs the proxy."))
+        }
+        Err(error) => {
+            tracing::error!(%error, "what a user holds could not be looked at");
+            Err(Report::fatal("XX000", "the sign-in failed").hint("Tell whoever runs the proxy."))
         }
     }
 }
@@ -192,21 +186,20 @@ fn recorded(error: &WireError) -> RecordedError {
 fn admit(
     shared: &Arc<Shared>,
     client: &Client,
-    user: Option<&User>,
-    name: &str,
+    admitted: Admitted,
     peer: SocketAddr,
-    method: Method,
 ) -> Result<SignedIn, Report> {
     let startup = &client.startup;
+    let Admitted { principal, sign_in, provider, until } = admitted;
+    let name = principal.user.as_str();
     let unknown = || {
         Report::fatal("3D000", format!("database \"{}\" does not exist", startup.database))
             .hint("pgwarrant knows the databases of its configuration only.")
     };
-    let user = user.ok_or_else(|| Report::fatal("28000", "no such user"))?;
     let database = shared.databases.get(&startup.database).ok_or_else(unknown)?;
-    let login = database.settings.login(name, &user.groups).ok_or_else(|| {
+    let login = database.settings.login(name, &principal.groups).ok_or_else(|| {
         Report::fatal("28000", format!("user \"{name}\" has no role in database \"{}\"", startup.database))
-            .hint("Have a [[database.role]] for this user in pgwarrant's configuration.")
+            .hint("Have a [[database.role]] for this user, or one of their groups, in pgwarrant's configuration.")
     })?;
     let given = startup.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let passed = startup::settings(given).map_err(|fatal| report(&fatal))?;
@@ -215,27 +208,24 @@ fn admit(
         .registry
         .connect_user(&shared_name, shared.settings.limits.connections_per_user)
         .ok_or_else(|| full("too many connections of this user"))?;
-    let principal = Principal::new(name, user.groups.to_vec()).of_person(user.person.clone());
-    let principal = Arc::new(principal);
     let (place, sender, messages) = shared.registry.enter(&principal);
     let identity = Identity {
-        principal,
+        groups: principal.groups.as_slice().into(),
+        principal: Arc::clone(&principal),
         session: place.number,
         user: shared_name,
-        groups: user.groups.clone(),
         address: peer.to_string().into(),
         application: startup.parameter("application_name").unwrap_or_default().into(),
         database: startup.database.as_str().into(),
         role: login.role.clone(),
         tls: client.stream.is_tls(),
         ip: Some(peer.ip().to_canonical()),
-        sign_in: match method {
-            Method::Scram | Method::ScramPlus => SignIn::Scram,
-            Method::Certificate => SignIn::Certificate,
-        },
+        sign_in,
+        provider,
+        second_factor: SecondFactor::default(),
     };
     let (database, login) = (database.clone(), login.clone());
-    Ok(SignedIn { identity, database, login, passed, counted, place, sender, messages })
+    Ok(SignedIn { identity, database, login, passed, counted, place, sender, messages, until })
 }
 
 fn full(message: &'static str) -> Report {
@@ -260,7 +250,7 @@ async fn session(
     connection: Connection,
     deadline: Instant,
 ) -> Option<Opened> {
-    let SignedIn { identity, database, login, passed, counted, place, sender, messages } = signed_in;
+    let SignedIn { identity, database, login, passed, counted, place, sender, messages, until } = signed_in;
     let identity = Arc::new(identity);
     let mut stream = client.stream;
     let packet = Packet { login, passed };
@@ -275,13 +265,15 @@ async fn session(
             return None;
         }
     };
-    let login_record = audit_trail::record(&identity, Kind::Login, Decision::Allowed);
+    let mut login_record = audit_trail::record(&identity, Kind::Login, Decision::Allowed);
+    login_record.note = how(&identity);
     if shared.trail.append(login_record).await.is_err() {
         let report =
             Report::fatal("58030", "the audit trail cannot be written").hint("Tell whoever runs the proxy.");
         accept::refuse(&mut stream, &report).await;
         return None;
     }
+    let ending = until.map(|until| shared.ends.enter(identity.session, until, sender.clone()));
     let registration = match shared.cancels.register(client.startup.protocol, sender) {
         Ok(registration) => registration,
         Err(error) => {
@@ -345,7 +337,20 @@ async fn session(
         noticed: HashSet::new(),
         notices: std::collections::VecDeque::new(),
     });
-    Some(Opened { session, _counted: (connection, counted), _registration: registration, _place: place })
+    Some(Opened {
+        session,
+        _counted: (connection, counted),
+        _registration: registration,
+        _place: place,
+        _ending: ending,
+    })
+}
+
+/// What the trail says of a sign-in that somebody else has verified.
+fn how(identity: &Identity) -> Option<String> {
+    let provider = identity.provider.as_ref()?;
+    let (way, person) = (identity.sign_in.text(), identity.principal.person());
+    Some(format!("by {way} of provider {provider}, as person {person}"))
 }
 
 impl Opened {

@@ -21,7 +21,18 @@ pub enum Message {
     Notice(Vec<u8>),
     /// The client has sent a CancelRequest; to be dropped once nothing later can be hit by it.
     Cancel(oneshot::Sender<()>),
+    /// The second factor that it was shown counts no longer.
+    ForgetSecondFactor,
+    /// What it signed in with is good no longer.
+    Expired,
     Shutdown,
+}
+
+impl Message {
+    /// What is told once: notices and cancels alone may be lost.
+    fn must_arrive(&self) -> bool {
+        matches!(self, Message::ForgetSecondFactor | Message::Expired | Message::Shutdown)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -70,8 +81,7 @@ impl Sender {
     /// False: the message is lost, because too many are waiting or the session is over.
     pub fn send(&self, message: Message) -> bool {
         let mut inner = self.0.lock();
-        // The end of the proxy is told once, and must not be lost.
-        let full = inner.messages.len() >= WAITING && !matches!(message, Message::Shutdown);
+        let full = inner.messages.len() >= WAITING && !message.must_arrive();
         if inner.closed || full {
             return false;
         }

@@ -90,6 +90,11 @@ impl Registry {
         }
     }
 
+    /// Tells one session. False: the message is lost.
+    pub fn tell_session(&self, number: u64, message: Message) -> bool {
+        self.sessions.get(&number).is_some_and(|session| session.sender.send(message))
+    }
+
     /// Ends every session, as soon as each gets to it.
     pub fn shut_down(&self) {
         for session in &self.sessions {

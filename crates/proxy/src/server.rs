@@ -13,12 +13,14 @@ use std::time::Duration;
 use pgwarrant_audit::{Decision, Kind, Record, Trail};
 use pgwarrant_catalog::FindingKind;
 use pgwarrant_grants::{Event, Live, Principal, RequestState};
+use pgwarrant_identity::totp::SecondFactors;
 use pgwarrant_wire::stream::Socket;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::cache::Cache;
 use crate::database::Database;
+use crate::ends::Ends;
 use crate::error::Error;
 use crate::login;
 use crate::mailbox::{Message, Sender};
@@ -27,6 +29,7 @@ use crate::notify::Senders;
 use crate::probing::Probes;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::sign_in::SignInService;
 use crate::warm;
 
 /// Analysis recurses as deep as its limits on nesting allow; a thread's default stack is too small
@@ -43,18 +46,23 @@ pub struct Shared {
     pub databases: HashMap<String, Arc<Database>>,
     pub registry: Arc<Registry>,
     pub cancels: pgwarrant_wire::cancel::Registry<Sender>,
-    pub credentials: login::Credentials,
+    pub accept: pgwarrant_wire::accept::Settings,
+    pub sign_in: SignInService,
+    pub second_factors: SecondFactors,
+    pub ends: Arc<Ends>,
     pub probes: Probes,
     pub senders: Arc<Senders>,
 }
 
-/// Runs the proxy until `shutdown` is over. `listening` is told the addresses once clients can
+/// Runs the proxy until `shutdown` is over. `sign_in` is made of the same settings. `listening` is told the addresses once clients can
 /// connect.
 ///
 /// # Errors
 /// An address is taken, a schema cannot be read, or the system refuses threads.
 pub async fn serve(
     settings: Settings,
+    sign_in: SignInService,
+    second_factors: SecondFactors,
     live: Live,
     trail: Trail,
     listening: oneshot::Sender<Vec<SocketAddr>>,
@@ -62,14 +70,16 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let (stop, stopping) = watch::channel(false);
     let keeper = Keeper::start(&settings, stopping.clone()).await?;
-    let credentials = login::Credentials::new(&settings)?;
     let shared = Arc::new(Shared {
         databases: keeper.databases,
         live,
         trail: trail.clone(),
         registry: Arc::default(),
         cancels: pgwarrant_wire::cancel::Registry::default(),
-        credentials,
+        accept: pgwarrant_wire::accept::Settings { tls: settings.tls.clone(), plaintext: settings.plaintext },
+        sign_in: sign_in.clone(),
+        second_factors,
+        ends: Arc::default(),
         probes: Probes::new(settings.limits.probes),
         senders: Arc::default(),
         settings,
@@ -109,10 +119,12 @@ pub async fn serve(
     // A trail that takes nothing refuses every statement; that is said there.
     let _ = trail.append(started).await;
     let _ = listening.send(addresses);
+    tokio::spawn(async move { sign_in.warm().await });
     let events = follow_grants(shared.clone());
     tokio::select! {
         () = shutdown => {}
         () = events => {}
+        () = shared.ends.keep() => {}
     }
     shared.registry.shut_down();
     for database in shared.databases.values() {

@@ -385,6 +385,8 @@ impl Session {
                 self.deliver_notices();
             }
             Message::Cancel(arrived) => self.cancel_for_client(arrived),
+            Message::ForgetSecondFactor => self.identity.second_factor.forget(),
+            Message::Expired => return Err(expired().into()),
             Message::Shutdown => return Err(shutdown().into()),
         }
         Ok(())
@@ -453,4 +455,10 @@ impl Session {
 
 pub fn shutdown() -> Fatal {
     Fatal::new("57P01", "terminating connection due to administrator command")
+}
+
+/// 28000 `invalid_authorization_specification`
+fn expired() -> Fatal {
+    Fatal::new("28000", "terminating connection because what it signed in with has expired")
+        .hint("Sign in again; with a token, get a new one first.")
 }

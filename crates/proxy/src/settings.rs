@@ -19,6 +19,10 @@ pub struct Settings {
     pub threads: usize,
     pub databases: Vec<Database>,
     pub users: Vec<User>,
+    /// Who verifies passwords and tokens that are not ours.
+    pub providers: Vec<Provider>,
+    /// The one that knows the users who are not among `users`. None: there are no others.
+    pub default_provider: Option<String>,
     /// What the members of each group may do; the same list that [`pgwarrant_grants::Settings`] has.
     pub groups: Vec<pgwarrant_grants::Group>,
     pub labels: Vec<Label>,
@@ -91,8 +95,46 @@ pub struct User {
     /// The common name of a client certificate that signs this user in.
     pub certificate: Option<String>,
     pub groups: Vec<String>,
-    /// The human being behind it; empty: the user's name.
+    /// The human being behind it; empty: whom the provider names, or else the user's name.
     pub person: String,
+    /// One of the providers; None: no password or token is verified elsewhere.
+    pub provider: Option<String>,
+}
+
+/// An identity provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub name: String,
+    pub kind: ProviderKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum ProviderKind {
+    Oidc {
+        issuer: Box<pgwarrant_identity::oidc::Settings>,
+        /// What clients are told to ask for, separated by spaces (RFC 6749, section 3.3).
+        scope: String,
+    },
+    Ldap {
+        directory: Box<pgwarrant_identity::ldap::Settings>,
+        /// A session ends after so long: what the directory knows has changed since.
+        max_lifetime: Duration,
+    },
+}
+
+impl Provider {
+    /// Whose numbering of people it uses: the beginning of the person of each of its users.
+    pub fn realm(&self) -> &str {
+        match &self.kind {
+            ProviderKind::Oidc { issuer, .. } => issuer.realm.as_deref().unwrap_or(&issuer.issuer),
+            ProviderKind::Ldap { directory, .. } => &directory.realm,
+        }
+    }
+
+    /// Could this person be one of its users?
+    pub fn numbers(&self, person: &str) -> bool {
+        person.strip_prefix(self.realm()).is_some_and(|rest| rest.starts_with('#'))
+    }
 }
 
 /// Past one, a session is refused or ended with an error that says which.

@@ -1,7 +1,11 @@
 //! Which start-up parameters of a client go on to the server, and which are ours.
 
+use pgwarrant_wire::auth::Choice;
+
 use crate::error::Fatal;
 
+/// By which way to sign in, where a user has several. Ours: it goes no further.
+const SIGN_IN: &str = "pgwarrant.sign_in";
 /// Settings that an analysis relies on, or that say who somebody is. They are settled at start-up
 /// and not the client's to choose.
 const FIXED: [&str; 4] = ["standard_conforming_strings", "client_encoding", "role", "session_authorization"];
@@ -19,6 +23,34 @@ const CODE: [&str; 7] = [
 const WRITTEN_OUT: [&str; 3] = ["debug_", "log_", "auto_explain."];
 /// Parameters of the protocol itself.
 const PROTOCOL: [&str; 4] = ["user", "database", "options", "replication"];
+
+/// How the client wants to sign in; the last word counts, as with every setting. Options that cannot
+/// be read are told to who has signed in.
+pub fn sign_in<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> Result<Option<Choice>, Fatal> {
+    let mut found = None;
+    for (name, value) in parameters {
+        if name == "options" {
+            let given = options(value).unwrap_or_default().into_iter();
+            found = given.filter(|(name, _)| is_sign_in(name)).map(|(_, value)| value).next_back().or(found);
+        } else if is_sign_in(name) {
+            found = Some(value.to_owned());
+        }
+    }
+    let choice = |value: String| {
+        value.parse::<Choice>().map_err(|_| {
+            Fatal::new(
+                "22023",
+                format!("invalid value for parameter \"{SIGN_IN}\": \"{}\"", value.escape_debug()),
+            )
+            .hint("Available values: oauth, password, scram.")
+        })
+    };
+    found.map(choice).transpose()
+}
+
+fn is_sign_in(name: &str) -> bool {
+    name.eq_ignore_ascii_case(SIGN_IN)
+}
 
 /// The client's settings that go on, in order, as (name, value).
 pub fn settings<'p>(
@@ -50,6 +82,9 @@ pub fn settings<'p>(
 
 fn add(passed: &mut Vec<(String, String)>, name: String, value: String) -> Result<(), Fatal> {
     let lower = name.to_ascii_lowercase();
+    if lower == SIGN_IN {
+        return Ok(());
+    }
     if lower.starts_with("pgwarrant.") || lower == "pgwarrant" {
         return Err(not_yours(&name));
     }
@@ -190,6 +225,29 @@ mod tests {
         ] {
             assert!(passed(&[refused]).is_err(), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn the_way_to_sign_in_is_ours_alone() {
+        for (given, expected) in [
+            (&[("user", "ada")][..], Ok(None)),
+            (&[("options", "-c pgwarrant.sign_in=oauth")], Ok(Some(Choice::Oauth))),
+            (&[("options", "--pgwarrant.sign-in=password -c geqo=off")], Ok(Some(Choice::Password))),
+            (&[("options", "-cPGWARRANT.SIGN_IN=scram")], Ok(Some(Choice::Scram))),
+            (&[("pgwarrant.sign_in", "scram")], Ok(Some(Choice::Scram))),
+            (
+                &[("options", "-c pgwarrant.sign_in=oauth -c pgwarrant.sign_in=scram")],
+                Ok(Some(Choice::Scram)),
+            ),
+            (&[("options", "-c pgwarrant.sign_in=trust")], Err("22023".to_owned())),
+            (&[("pgwarrant.sign_in", "")], Err("22023".to_owned())),
+            (&[("options", "-x")], Ok(None)),
+        ] {
+            let found = sign_in(given.iter().copied()).map_err(|fatal| fatal.sqlstate.into_owned());
+            assert_eq!(found, expected, "{given:?}");
+        }
+        let options = [("options", "-c pgwarrant.sign_in=oauth -c geqo=off")];
+        assert_eq!(passed(&options).unwrap(), [("geqo".to_owned(), "off".to_owned())]);
     }
 
     #[test]

@@ -150,8 +150,9 @@ const REQUEST_OUTCOME: &[(&str, &str)] =
     &[("request_id", INT8), ("state", TEXT), ("grant_id", INT8), ("message", TEXT)];
 const DECISION_OUTCOME: &[(&str, &str)] = &[("request_id", INT8), ("state", TEXT), ("message", TEXT)];
 const GRANT_OUTCOME: &[(&str, &str)] = &[("grant_id", INT8), ("state", TEXT), ("message", TEXT)];
+const FACTOR_OUTCOME: &[(&str, &str)] = &[("person", TEXT), ("state", TEXT), ("message", TEXT)];
 
-pub const FUNCTIONS: [ConsoleFunction; 9] = [
+pub const FUNCTIONS: [ConsoleFunction; 13] = [
     ConsoleFunction {
         name: "request",
         arguments: &[
@@ -233,6 +234,26 @@ pub const FUNCTIONS: [ConsoleFunction; 9] = [
         arguments: &["grant_id"],
         required: &["grant_id"],
         columns: GRANT_OUTCOME,
+    },
+    // The secret itself is in a notice: what a function returns passes through the database server.
+    ConsoleFunction { name: "enrol_second_factor", arguments: &[], required: &[], columns: FACTOR_OUTCOME },
+    ConsoleFunction {
+        name: "confirm_second_factor",
+        arguments: &["code"],
+        required: &["code"],
+        columns: FACTOR_OUTCOME,
+    },
+    ConsoleFunction {
+        name: "second_factor",
+        arguments: &["code"],
+        required: &["code"],
+        columns: FACTOR_OUTCOME,
+    },
+    ConsoleFunction {
+        name: "remove_second_factor",
+        arguments: &["person", "reason"],
+        required: &["person"],
+        columns: FACTOR_OUTCOME,
     },
 ];
 

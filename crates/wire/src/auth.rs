@@ -6,8 +6,6 @@
 //! A user that does not exist, that has no verifier, or that gives the wrong password gets the same
 //! messages, of the same length, after the same work.
 
-use std::convert::Infallible;
-
 use bytes::BytesMut;
 use tokio::time::{Instant, timeout_at};
 
@@ -32,14 +30,6 @@ pub const DEFAULT_ITERATIONS: u32 = 4096;
 /// Fewer are not allowed (RFC 7677, section 4).
 const MIN_ITERATIONS: u32 = 4096;
 
-/// What lets a user in. The default lets nobody in: use it for a user that does not exist.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Credentials<'a> {
-    pub verifier: Option<&'a Verifier>,
-    /// A client certificate with this common name, verified in the TLS handshake, is enough.
-    pub certificate: Option<&'a str>,
-}
-
 /// How a client has shown to us who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -59,21 +49,19 @@ pub enum Proof<V> {
     Token(V),
 }
 
-/// What a client without a certificate is asked for. It cannot be asked for a choice of them all:
-/// the server's first message either lists SASL mechanisms or asks for a password.
+/// What a client without a certificate is asked for. It is asked for one thing only: the server's
+/// first message either lists SASL mechanisms or asks for a password, and of mechanisms libpq takes
+/// SCRAM, whatever else there is. Who has several ways says earlier which it wants: [`Choice`].
 #[derive(Debug)]
 pub enum Ask<'a, E> {
     /// `None`: of a user that does not exist.
     Scram(Option<&'a Verifier>),
     Token(Bearer<'a, E>),
-    /// The client takes its pick. SCRAM comes first, and is what libpq takes, whose clients have to
-    /// say earlier that they want something else: [`Choice`].
-    ScramOrToken(Option<&'a Verifier>, Bearer<'a, E>),
     /// In cleartext, and so only over TLS or on this machine.
     Password(&'a E),
 }
 
-/// What lets a user in where passwords or tokens are verified elsewhere too.
+/// What lets a user in.
 #[derive(Debug)]
 pub struct Wanted<'a, E> {
     /// A client certificate with this common name, verified in the TLS handshake, is enough.
@@ -86,29 +74,12 @@ pub struct Wanted<'a, E> {
 ///
 /// # Errors
 /// The client broke off, took too long (57014), or was refused; then it has been told why: 28P01
-/// wrong password or no such user, 08P01 malformed messages, 28000 a downgrade of channel binding.
-pub async fn authenticate(
-    client: &mut Client,
-    credentials: Credentials<'_>,
-    mock: &Mock,
-    deadline: Instant,
-) -> Result<Method, WireError> {
-    let wanted: Wanted<'_, Infallible> =
-        Wanted { certificate: credentials.certificate, ask: Ask::Scram(credentials.verifier) };
-    match authenticate_with(client, wanted, mock, deadline).await? {
-        Proof::Here(method) => Ok(method),
-        Proof::Password(never) | Proof::Token(never) => match never {},
-    }
-}
-
-/// As [`authenticate`], where passwords or tokens may be verified elsewhere.
-///
-/// # Errors
-/// As [`authenticate`]; and what [`External::verify`] refuses with; 28000 where a password or a
-/// token would go over the network as it is. A client that only asked where tokens are to be had
+/// wrong password or no such user, 08P01 malformed messages, 28000 a downgrade of channel binding,
+/// or a password or a token that would go over the network as it is; and what [`External::verify`]
+/// refuses with. A client that only asked where tokens are to be had
 /// ([`Discovery`]) has been told and is [`WireError::Closed`], as one that only asked whether a
 /// password is needed.
-pub async fn authenticate_with<E: External>(
+pub async fn authenticate<E: External>(
     client: &mut Client,
     wanted: Wanted<'_, E>,
     mock: &Mock,
@@ -137,11 +108,8 @@ async fn sign_in<E: External>(
     } else {
         match wanted.ask {
             Ask::Password(external) => Proof::Password(external::password(client, external).await?),
-            Ask::Token(bearer) => sasl(client, None, Some(bearer), mock, &mut out).await?,
-            Ask::Scram(verifier) => sasl::<E>(client, Some(verifier), None, mock, &mut out).await?,
-            Ask::ScramOrToken(verifier, bearer) => {
-                sasl(client, Some(verifier), Some(bearer), mock, &mut out).await?
-            }
+            Ask::Token(bearer) => Proof::Token(token(client, bearer).await?),
+            Ask::Scram(verifier) => Proof::Here(scram(client, verifier, mock, &mut out).await?),
         }
     };
     build::authentication_ok(&mut out);
@@ -149,51 +117,47 @@ async fn sign_in<E: External>(
     Ok(proof)
 }
 
-/// A SASL exchange by one of the mechanisms that are offered; what is to be said before
-/// AuthenticationOk goes to `out`.
-async fn sasl<E: External>(
+/// What is to be said before AuthenticationOk goes to `out`.
+async fn scram(
     client: &mut Client,
-    verifier: Option<Option<&Verifier>>,
-    bearer: Option<Bearer<'_, E>>,
+    verifier: Option<&Verifier>,
     mock: &Mock,
     out: &mut BytesMut,
-) -> Result<Proof<E::Verified>, WireError> {
-    let bearer = match (bearer, external::private(&client.stream)) {
-        (bearer, Ok(())) => bearer,
-        // What SCRAM says others may read.
-        (_, Err(_)) if verifier.is_some() => None,
-        (_, Err(report)) => return Err(report.into()),
-    };
-    let mut mechanisms = Vec::new();
-    if verifier.is_some() {
-        mechanisms.extend(client.end_point.as_ref().map(|_| scram::MECHANISM_PLUS));
-        mechanisms.push(scram::MECHANISM);
-    }
-    mechanisms.extend(bearer.as_ref().map(|_| bearer::MECHANISM));
-    let max = if bearer.is_some() { frame::MAX_CREDENTIAL } else { frame::MAX_BEFORE_AUTHENTICATION };
-    let mut question = BytesMut::new();
-    build::authentication_sasl(&mut question, &mechanisms);
-    send(&mut client.stream, &question).await?;
+) -> Result<Method, WireError> {
+    let plus = client.end_point.as_ref().map(|_| scram::MECHANISM_PLUS);
+    let mechanisms: Vec<&str> = plus.into_iter().chain([scram::MECHANISM]).collect();
+    let (mechanism, first) = begin(client, &mechanisms, frame::MAX_BEFORE_AUTHENTICATION).await?;
+    let plus = mechanism == scram::MECHANISM_PLUS;
+    let last = scram_exchange(client, &first, plus, verifier, mock).await?;
+    build::authentication_sasl_final(out, last.as_bytes());
+    Ok(if plus { Method::ScramPlus } else { Method::Scram })
+}
 
+async fn token<E: External>(client: &mut Client, bearer: Bearer<'_, E>) -> Result<E::Verified, WireError> {
+    external::private(&client.stream)?;
+    let (_, first) = begin(client, &[bearer::MECHANISM], frame::MAX_CREDENTIAL).await?;
+    bearer.exchange(client, &first).await
+}
+
+/// Offers mechanisms; the one that the client takes, and its first message, of at most `max` bytes.
+async fn begin<'m>(
+    client: &mut Client,
+    mechanisms: &[&'m str],
+    max: usize,
+) -> Result<(&'m str, Vec<u8>), WireError> {
+    let mut question = BytesMut::new();
+    build::authentication_sasl(&mut question, mechanisms);
+    send(&mut client.stream, &question).await?;
     let body = response(client, max).await?;
     let initial = frontend::sasl_initial(&body)?;
-    if !mechanisms.contains(&initial.mechanism) {
-        return Err(Violation::protocol("client selected an invalid SASL authentication mechanism").into());
-    }
+    let chosen = mechanisms.iter().find(|offered| **offered == initial.mechanism).copied();
+    let chosen = chosen
+        .ok_or_else(|| Violation::protocol("client selected an invalid SASL authentication mechanism"))?;
     let first = match initial.response {
         Some(response) => response.to_vec(),
         None => challenge(client, b"", max).await?,
     };
-    match (initial.mechanism, verifier, bearer) {
-        (bearer::MECHANISM, _, Some(bearer)) => Ok(Proof::Token(bearer.exchange(client, &first).await?)),
-        (mechanism, Some(verifier), _) => {
-            let plus = mechanism == scram::MECHANISM_PLUS;
-            let last = scram_exchange(client, &first, plus, verifier, mock).await?;
-            build::authentication_sasl_final(out, last.as_bytes());
-            Ok(Proof::Here(if plus { Method::ScramPlus } else { Method::Scram }))
-        }
-        _ => Err(Violation::protocol("client selected an invalid SASL authentication mechanism").into()),
-    }
+    Ok((chosen, first))
 }
 
 fn has_certificate(client: &Client, wanted: Option<&str>) -> bool {
@@ -287,6 +251,13 @@ pub fn make_verifier(password: &str, iterations: u32) -> Result<String, Verifier
     getrandom::fill(&mut salt).map_err(VerifierError::NoRandomness)?;
     let keys = Keys::derive(password, &salt, iterations);
     Ok(Verifier::of(&keys, salt, iterations).to_string())
+}
+
+/// Is this the password, told in the clear and not by an exchange? For a user without a verifier it
+/// takes as long to say no. Milliseconds: nothing for a thread that others wait for.
+pub fn is_password(password: &str, user: &str, verifier: Option<&Verifier>, mock: &Mock) -> bool {
+    let unknown = mock.verifier(user);
+    verifier.unwrap_or(&unknown).is_of(password) && verifier.is_some()
 }
 
 #[cfg(test)]

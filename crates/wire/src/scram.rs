@@ -73,6 +73,10 @@ impl Verifier {
         Self { iterations, salt, stored: keys.stored, server: keys.server }
     }
 
+    pub(crate) fn is_of(&self, password: &str) -> bool {
+        equal(&Keys::derive(password, &self.salt, self.iterations).stored, &self.stored)
+    }
+
     /// How often a client must hash the password.
     pub fn iterations(&self) -> u32 {
         self.iterations

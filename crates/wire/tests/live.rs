@@ -2,6 +2,7 @@
 //! method of authentication, and psql against the accepting side.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use pgwarrant_throwaway::{Cluster, Options, find_binaries};
 use pgwarrant_wire::accept::{self, Accepted, Plaintext, ServerTls, Settings};
-use pgwarrant_wire::auth::{Credentials, Method, Mock, Verifier, authenticate, make_verifier};
+use pgwarrant_wire::auth::{Ask, Method, Mock, Proof, Verifier, Wanted, authenticate, make_verifier};
 use pgwarrant_wire::backend::{self, DataRow, TransactionStatus, tag};
 use pgwarrant_wire::cancel::Registry;
 use pgwarrant_wire::error::ClientError;
@@ -339,12 +340,14 @@ async fn session(
         }
         Accepted::Session(client) => *client,
     };
-    let credentials = match client.startup.user.as_str() {
-        "ada" => Credentials { verifier: Some(verifier()), certificate: Some("ada") },
-        _ => Credentials::default(),
-    };
+    let is_ada = client.startup.user == "ada";
+    let wanted: Wanted<'_, Infallible> =
+        Wanted { certificate: is_ada.then_some("ada"), ask: Ask::Scram(is_ada.then(verifier)) };
     let mock = Mock::new(&[5; 32], 4096);
-    let method = authenticate(&mut client, credentials, &mock, deadline).await?;
+    let method = match authenticate(&mut client, wanted, &mock, deadline).await? {
+        Proof::Here(method) => method,
+        Proof::Password(never) | Proof::Token(never) => match never {},
+    };
     let facts = client.stream.tls();
     report.send(Seen::SignedIn(method, facts.map(|facts| facts.version))).unwrap();
     let registration = registry.register(client.startup.protocol, ()).unwrap();

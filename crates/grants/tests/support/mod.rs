@@ -138,6 +138,7 @@ pub fn settings() -> Settings {
         may_request,
         may_approve,
         may_audit: may_approve,
+        may_administer: false,
         max_duration: None,
     };
     Settings {

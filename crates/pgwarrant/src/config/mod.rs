@@ -8,6 +8,7 @@
 //! sense, since nobody can sign in with it.
 
 mod databases;
+mod identity;
 mod labels;
 mod model;
 mod people;

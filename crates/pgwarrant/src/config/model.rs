@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use pgwarrant_catalog::Label;
+use pgwarrant_proxy::settings::Provider;
 
 use super::{Problems, Secret, TlsMode, Upstream};
 
@@ -16,6 +17,7 @@ pub struct Config {
     pub databases: Vec<Database>,
     pub groups: Vec<Group>,
     pub users: Vec<User>,
+    pub identity: Identity,
     pub labels: Vec<LabelEntry>,
     /// None: groups alone decide who may ask and who approves.
     pub policy: Option<Policy>,
@@ -118,6 +120,8 @@ pub struct Group {
     pub may_approve: bool,
     /// Read the audit trail in the console.
     pub may_audit: bool,
+    /// Remove somebody else's second factor.
+    pub may_administer: bool,
     /// Of the grants that its members ask for; a member of several groups has the longest of theirs.
     pub max_duration: Option<Duration>,
 }
@@ -132,8 +136,25 @@ pub struct User {
     pub certificate: Option<String>,
     pub groups: Vec<String>,
     /// The human being behind it, where that one has several users: nobody approves what they asked
-    /// for as somebody else. The name where it is not given.
-    pub person: String,
+    /// for as somebody else. Where it is not given, whom the provider names, or else the name.
+    pub person: Option<String>,
+    /// The provider that verifies this user's passwords or tokens.
+    pub provider: Option<String>,
+}
+
+/// `[identity]`: who verifies passwords and tokens besides `[[user]]`.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The provider that knows the users who are not in `[[user]]`. None: there are no others.
+    pub default: Option<String>,
+    pub providers: Vec<ProviderEntry>,
+}
+
+/// `[[identity.oidc]]` or `[[identity.ldap]]`, with its line for messages.
+#[derive(Clone, Debug)]
+pub struct ProviderEntry {
+    pub provider: Provider,
+    pub line: usize,
 }
 
 /// `[[label]]`, with its line for messages.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::problem::nearest;
 use super::reader::{Item, Reader, Table};
-use super::{Group, Listen, User, secret};
+use super::{Group, Identity, Listen, User, secret};
 
 pub(super) fn groups(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Vec<Item<Group>> {
     let mut groups = Vec::new();
@@ -14,13 +14,14 @@ pub(super) fn groups(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Vec<Item<
         let may_request = table.boolean(reader, "may_request").unwrap_or(false);
         let may_approve = table.boolean(reader, "may_approve").unwrap_or(false);
         let may_audit = table.boolean(reader, "may_audit").unwrap_or(false);
+        let may_administer = table.boolean(reader, "may_administer").unwrap_or(false);
         let limited = table.has("max_duration").is_some();
         let max_duration = table.duration(reader, "max_duration", "1 s"..="366 days", "60 min").value;
         let max_duration = limited.then_some(max_duration);
         let line = table.line;
         table.finish(reader);
         if let Some(name) = name {
-            let value = Group { name, may_request, may_approve, may_audit, max_duration };
+            let value = Group { name, may_request, may_approve, may_audit, may_administer, max_duration };
             groups.push(Item { value, line });
         }
     }
@@ -42,13 +43,14 @@ pub(super) fn users(
     reader: &mut Reader<'_>,
     root: &mut Table<'_>,
     groups: &[Item<Group>],
+    identity: &Identity,
     listen: Option<&Listen>,
 ) -> Vec<User> {
     let mut users: Vec<User> = Vec::new();
     let mut names = HashMap::new();
     let mut certificates = HashSet::new();
     let tables = root.tables(reader, "user", "[[user]]");
-    if tables.is_empty() && root.was_absent("user") {
+    if tables.is_empty() && root.was_absent("user") && identity.default.is_none() {
         reader.error(0, "there is no [[user]]: nobody could sign in", Some(NO_USER.into()));
     }
     for mut table in tables {
@@ -57,13 +59,36 @@ pub(super) fn users(
         let scram = verifier(reader, &mut table);
         let certificate = table.string(reader, "certificate");
         let person = table.string(reader, "person");
+        let provider = table.string(reader, "provider");
         let member_of =
             members(reader, &mut table, "groups", groups.iter().map(|group| group.value.name.as_str()));
         if let Some(line) = table.discard("password") {
             let hint = "Write scram = \"…\", as `pgwarrant user hash` prints it.".to_owned();
             reader.error(line, "password may not be in the configuration file", Some(hint));
-        } else if !wants_scram && certificate.is_none() {
-            reader.error(table.line, "[[user]] has neither scram nor certificate", Some(NO_USER.into()));
+        } else if !wants_scram && certificate.is_none() && provider.is_none() {
+            let message = "[[user]] has neither scram nor certificate nor provider";
+            reader.error(table.line, message, Some(NO_USER.into()));
+        }
+        if let Some(provider) = &provider {
+            let names = identity.providers.iter().map(|entry| entry.provider.name.as_str());
+            must_be_known(reader, provider, "provider", names, "[[identity.oidc]] or [[identity.ldap]]");
+            if person.is_none() && (wants_scram || certificate.is_some()) {
+                let message = "a user with a provider and a way of our own must say which person it is";
+                let hint =
+                    "Write person = \"…\" as pgwarrant.whoami shows it to who signs in by the provider.";
+                reader.error(provider.line, message, Some(hint.into()));
+            }
+        }
+        if let Some(person) = &person
+            && provider.is_some()
+            && let Some(default) = identity.default_provider()
+            && !default.numbers(&person.value)
+        {
+            reader.warning(
+                person.line,
+                format!("provider \"{}\" does not know its users by persons such as this", default.name),
+                "Who signs in as a user of its own, outside [[user]], counts as another person: write person as pgwarrant.whoami shows it to them.",
+            );
         }
         if let Some(certificate) = &certificate {
             let has_ca =
@@ -80,10 +105,10 @@ pub(super) fn users(
         }
         table.finish(reader);
         if let Some(name) = name {
-            let person = person.map_or_else(|| name.clone(), |item| item.value);
             users.push(User {
                 name,
-                person,
+                person: person.map(|item| item.value),
+                provider: provider.map(|item| item.value),
                 scram,
                 certificate: certificate.map(|item| item.value),
                 groups: member_of,
@@ -104,18 +129,33 @@ pub(super) fn members<'k>(
 ) -> Vec<String> {
     let mut members: Vec<String> = Vec::new();
     for item in table.strings(reader, key).unwrap_or_default() {
-        if !known.clone().any(|name| name == item.value) {
-            let singular = key.trim_end_matches('s');
-            let hint = match nearest(&item.value, known.clone()) {
-                Some(near) => format!("Did you mean \"{near}\"?"),
-                None => format!("Add [[{singular}]] with name = \"{}\".", item.value),
-            };
-            reader.error(item.line, format!("there is no {singular} \"{}\"", item.value), Some(hint));
-        } else if !members.contains(&item.value) {
+        let singular = key.trim_end_matches('s');
+        if must_be_known(reader, &item, singular, known.clone(), &format!("[[{singular}]]"))
+            && !members.contains(&item.value)
+        {
             members.push(item.value);
         }
     }
     members
+}
+
+/// Is it one of these? Otherwise it is reported, with the nearest of them or `section` to add.
+pub(super) fn must_be_known<'k>(
+    reader: &mut Reader<'_>,
+    item: &Item<String>,
+    what: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+    section: &str,
+) -> bool {
+    if known.clone().any(|name| name == item.value) {
+        return true;
+    }
+    let hint = match nearest(&item.value, known) {
+        Some(near) => format!("Did you mean \"{near}\"?"),
+        None => format!("Add {section} with name = \"{}\".", item.value),
+    };
+    reader.error(item.line, format!("there is no {what} \"{}\"", item.value), Some(hint));
+    false
 }
 
 /// A name that no other of its kind has, fit to be an identifier of PostgreSQL

@@ -208,6 +208,30 @@ impl<'a> Table<'a> {
         Some(strings)
     }
 
+    /// A table of strings: its keys with their values, each on the value's line.
+    pub fn texts(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Vec<(String, Item<String>)> {
+        let Some(entry) = self.take(key) else { return Vec::new() };
+        let table = match entry.value {
+            DeValue::Table(table) => table,
+            other => {
+                let wants = "a table such as { \"theirs\" = \"ours\" }";
+                return mismatch(reader, key, entry.line, wants, &other).unwrap_or_default();
+            }
+        };
+        let mut texts = Vec::new();
+        for entry in reader.open(key, entry.line, table).entries {
+            match entry.value {
+                DeValue::String(text) => {
+                    texts.push((entry.key, Item { value: text.into_owned(), line: entry.line }));
+                }
+                other => {
+                    mismatch::<()>(reader, key, entry.line, "a table of strings", &other);
+                }
+            }
+        }
+        texts
+    }
+
     pub fn boolean(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<bool> {
         let entry = self.take(key)?;
         match entry.value {

@@ -10,14 +10,15 @@ use super::{
     Audit, Config, Grants, Limits, Listen, ListenTls, Masking, MaskingKey, Notices, Plaintext, Problems,
     Secret, Store, Trust, secret,
 };
-use super::{databases, labels, people, policy};
+use super::{databases, identity, labels, people, policy};
 
 /// Reads every section; `None` where a part without a default is missing or wrong, which is then
 /// among the reader's problems.
 pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Config> {
     let listen = listen(reader, &mut root);
     let groups = people::groups(reader, &mut root);
-    let users = people::users(reader, &mut root, &groups, listen.as_ref());
+    let identity = identity::identity(reader, &mut root, &groups, listen.as_ref());
+    let users = people::users(reader, &mut root, &groups, &identity, listen.as_ref());
     let databases = databases::databases(reader, &mut root, &users, &groups);
     let labels = labels::labels(reader, &mut root);
     let policy = policy::policy(reader, &mut root);
@@ -35,6 +36,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
         databases,
         groups: groups.into_iter().map(|group| group.value).collect(),
         users,
+        identity,
         labels,
         policy,
         profiles,

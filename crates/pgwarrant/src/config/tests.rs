@@ -8,6 +8,7 @@ use pgwarrant_catalog::Sensitivity;
 use super::problem::nearest;
 use super::*;
 
+mod identity;
 mod own_file;
 mod policy;
 mod secrets;
@@ -266,7 +267,7 @@ fn people_and_their_groups_must_exist_once_and_be_able_to_sign_in() {
         (
             "",
             "[[user]]\nname = \"ben\"",
-            "f:23: [[user]] has neither scram nor certificate\nHINT:  Add [[user]] with name and scram; `pgwarrant user hash` makes the value of scram.",
+            "f:23: [[user]] has neither scram nor certificate nor provider\nHINT:  Add [[user]] with name and scram; `pgwarrant user hash` makes the value of scram.",
         ),
         (
             "",

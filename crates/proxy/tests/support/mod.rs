@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use pgwarrant_grants::{Context, Live, Principal};
+use pgwarrant_identity::totp::SecondFactors;
 use pgwarrant_masking::Method;
+use pgwarrant_proxy::SignInService;
 use pgwarrant_proxy::settings::{Database, Limits, Login, Role, Secret, Settings, User, Warm};
 use pgwarrant_wire::accept::Plaintext;
 use pgwarrant_wire::backend::{Diagnostic, field};
@@ -40,6 +42,7 @@ pub struct Fixture {
     pub live: Live,
     pub trail: pgwarrant_audit::Trail,
     stop: Option<oneshot::Sender<()>>,
+    _directory: tempfile::TempDir,
 }
 
 impl Fixture {
@@ -61,6 +64,7 @@ impl Fixture {
             may_request: true,
             may_approve,
             may_audit: may_approve,
+            may_administer: false,
             max_duration: None,
         };
         let groups = vec![group("engineers", false), group("privacy", true)];
@@ -74,6 +78,7 @@ impl Fixture {
             certificate: None,
             groups: vec![group.to_owned()],
             person: String::new(),
+            provider: None,
         };
         let login = Login { role: superuser, password: None };
         let settings = Settings {
@@ -91,6 +96,8 @@ impl Fixture {
                 warm: Warm::default(),
             }],
             users: vec![user("ada", "engineers"), user("petra", "privacy")],
+            providers: Vec::new(),
+            default_provider: None,
             groups,
             labels: vec![pgwarrant_catalog::Label {
                 columns: vec!["customers.email".to_owned()],
@@ -106,6 +113,10 @@ impl Fixture {
             notices: false,
             limits: Limits::default(),
         };
+        let sign_in = SignInService::new(&settings).expect("ways to sign in");
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = pgwarrant_audit::open_database(directory.path()).expect("a store");
+        let factors = SecondFactors::open(&store, directory.path(), "of this test").expect("second factors");
         let (listening, bound) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (grants, records) = (live.clone(), trail.clone());
@@ -113,12 +124,12 @@ impl Fixture {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            pgwarrant_proxy::serve(settings, grants, records, listening, shutdown)
+            pgwarrant_proxy::serve(settings, sign_in, factors, grants, records, listening, shutdown)
                 .await
                 .expect("the proxy runs");
         });
         let proxy = bound.await.expect("the proxy listens")[0];
-        Self { database, proxy, live, trail, stop: Some(stop) }
+        Self { database, proxy, live, trail, stop: Some(stop), _directory: directory }
     }
 
     /// A session of ada's, through the proxy.

@@ -110,6 +110,8 @@ fn usage(function: &ConsoleFunction) -> String {
             "duration" => "duration => '30 min'".to_owned(),
             "reason" => "reason => '…'".to_owned(),
             "verdict" => "'justified'".to_owned(),
+            "code" => "'123456'".to_owned(),
+            "person" => "'ada'".to_owned(),
             _ => String::new(),
         })
         .filter(|argument| !argument.is_empty())

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -53,8 +54,12 @@ async fn connected_until(
     send(&mut client, &startup(&[("user", "ada")])).await.unwrap();
     let mut session = session(accepted.await.unwrap());
     let outcome = tokio::spawn(async move {
-        let credentials = Credentials { verifier: verifier.as_ref(), certificate: Some("ada") };
-        authenticate(&mut session, credentials, &mock(), deadline).await
+        let wanted: Wanted<'_, Infallible> =
+            Wanted { certificate: Some("ada"), ask: Ask::Scram(verifier.as_ref()) };
+        match authenticate(&mut session, wanted, &mock(), deadline).await? {
+            Proof::Here(method) => Ok(method),
+            Proof::Password(never) | Proof::Token(never) => match never {},
+        }
     });
     (client, outcome)
 }
@@ -278,4 +283,14 @@ fn verifiers_are_made_of_any_password_but_none() {
     assert_ne!(make_verifier("pw", 4096), make_verifier("pw", 4096), "the salt is random");
     // SASLprep refuses a control character, and then the password counts as it is.
     assert!(make_verifier("tab\there", 4096).is_ok());
+}
+
+#[test]
+fn a_password_told_in_the_clear_is_compared_with_the_verifier() {
+    let of_ada: Verifier = make_verifier("wonderland", DEFAULT_ITERATIONS).unwrap().parse().unwrap();
+    assert!(is_password("wonderland", "ada", Some(&of_ada), &mock()));
+    for wrong in ["Wonderland", "wonderland ", ""] {
+        assert!(!is_password(wrong, "ada", Some(&of_ada), &mock()), "{wrong:?}");
+    }
+    assert!(!is_password("wonderland", "eve", None, &mock()));
 }

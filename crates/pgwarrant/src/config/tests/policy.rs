@@ -95,12 +95,12 @@ fn policies_are_files_that_can_be_read() {
 #[test]
 fn a_user_is_a_person_of_their_own_unless_it_says_whose_it_is() {
     let config = read(GOOD).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(config.users[0].person, "ada");
+    assert_eq!(config.users[0].person, None);
     assert_eq!(config.groups[0].max_duration, None);
     let text = GOOD
         .replace("name = \"ada\"", "name = \"ada\"\nperson = \"Ada Smith\"")
         .replace("may_request = true", "may_request = true\nmax_duration = \"2 h\"");
     let config = read(&text).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(config.users[0].person, "Ada Smith");
+    assert_eq!(config.users[0].person.as_deref(), Some("Ada Smith"));
     assert_eq!(config.groups[0].max_duration, Some(Duration::from_secs(7200)));
 }

@@ -6,10 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::accept::{Plaintext, Settings, message};
-use crate::auth::{
-    Ask, Bearer, Choice, DEFAULT_ITERATIONS, Discovery, Mock, Proof, Verifier, Wanted, authenticate_with,
-    make_verifier,
-};
+use crate::auth::{Ask, Bearer, Choice, DEFAULT_ITERATIONS, Discovery, Mock, Proof, Wanted, authenticate};
 use crate::backend::{Authentication, tag};
 use crate::frontend::build as to_server;
 use crate::stream::{Peer, Socket};
@@ -36,7 +33,6 @@ impl External for House {
 enum Way {
     Password,
     Token,
-    Both,
 }
 
 type Outcome = tokio::task::JoinHandle<Result<Proof<&'static str>, WireError>>;
@@ -44,15 +40,13 @@ type Outcome = tokio::task::JoinHandle<Result<Proof<&'static str>, WireError>>;
 fn serve(mut client: Client, way: Way, deadline: Instant) -> Outcome {
     tokio::spawn(async move {
         let discovery = Discovery::new("https://login.example", "openid").unwrap();
-        let verifier: Verifier = make_verifier("pw", DEFAULT_ITERATIONS).unwrap().parse().unwrap();
         let bearer = Bearer { external: &House, discovery: &discovery };
         let ask = match way {
             Way::Password => Ask::Password(&House),
             Way::Token => Ask::Token(bearer),
-            Way::Both => Ask::ScramOrToken(Some(&verifier), bearer),
         };
         let mock = Mock::new(&[3; 32], DEFAULT_ITERATIONS);
-        authenticate_with(&mut client, Wanted { certificate: Some("ada"), ask }, &mock, deadline).await
+        authenticate(&mut client, Wanted { certificate: Some("ada"), ask }, &mock, deadline).await
     })
 }
 
@@ -179,8 +173,6 @@ async fn neither_is_asked_for_where_others_can_read_it() {
             assert_eq!(receive(client).await.0, tag::AUTHENTICATION);
         }
     }
-    let (client, _) = connected_as("ada", Way::Both, far, deadline()).await;
-    assert_eq!(mechanisms(client).await, ["SCRAM-SHA-256"]);
 }
 
 #[tokio::test]
@@ -223,25 +215,19 @@ async fn mechanisms(client: DuplexStream) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn mechanisms_are_offered_in_an_order_that_breaks_nobody() {
-    for (way, expected) in
-        [(Way::Token, &["OAUTHBEARER"][..]), (Way::Both, &["SCRAM-SHA-256", "OAUTHBEARER"])]
-    {
-        let (client, _) = connected(way).await;
-        assert_eq!(mechanisms(client).await, expected);
-    }
+async fn no_other_mechanism_is_offered_beside_tokens() {
+    let (client, _) = connected(Way::Token).await;
+    assert_eq!(mechanisms(client).await, ["OAUTHBEARER"]);
 }
 
 #[tokio::test]
 async fn a_token_is_verified_elsewhere() {
-    for way in [Way::Token, Way::Both] {
-        let (client, outcome) = connected(way).await;
-        let (_, _, mut client) = receive(client).await;
-        send(&mut client, &token("good.token")).await.unwrap();
-        assert_eq!(outcome.await.unwrap().unwrap(), Proof::Token("by token"));
-        // No SASLFinal: the mechanism has nothing to say at its end.
-        assert_eq!(rest(&mut client).await, OK);
-    }
+    let (client, outcome) = connected(Way::Token).await;
+    let (_, _, mut client) = receive(client).await;
+    send(&mut client, &token("good.token")).await.unwrap();
+    assert_eq!(outcome.await.unwrap().unwrap(), Proof::Token("by token"));
+    // No SASLFinal: the mechanism has nothing to say at its end.
+    assert_eq!(rest(&mut client).await, OK);
 }
 
 #[tokio::test]
@@ -295,12 +281,12 @@ async fn asking_where_tokens_are_to_be_had_is_no_failed_sign_in() {
 async fn a_mechanism_that_was_not_offered_cannot_be_chosen() {
     let mut scram = BytesMut::new();
     to_server::sasl_initial(&mut scram, "SCRAM-SHA-256", b"n,,n=,r=abc");
-    for (way, chosen) in [
-        (Way::Token, scram.to_vec()),
-        (Way::Both, framed(b'p', b"SCRAM-SHA-256-PLUS\0\xff\xff\xff\xff")),
-        (Way::Both, framed(b'p', b"OAUTHBEARER-PLUS\0\xff\xff\xff\xff")),
+    for chosen in [
+        scram.to_vec(),
+        framed(b'p', b"SCRAM-SHA-256-PLUS\0\xff\xff\xff\xff"),
+        framed(b'p', b"OAUTHBEARER-PLUS\0\xff\xff\xff\xff"),
     ] {
-        let (client, _) = connected(way).await;
+        let (client, _) = connected(Way::Token).await;
         let (_, _, mut client) = receive(client).await;
         send(&mut client, &chosen).await.unwrap();
         let said = error(&rest(&mut client).await);
