@@ -41,7 +41,7 @@ impl Live {
             &Interested::in_request(&pending),
             &format!("approve request {id}"),
         )?;
-        if pending.approvals.iter().any(|other| by.may_be(&other.by, &other.person)) {
+        if pending.has_approved(by) {
             return Err(Error::new(Kind::State, format!("you have approved request {id} already"))
                 .detail(format!(
                     "It waits for {}.",
@@ -189,7 +189,7 @@ fn adds_nothing(by: &Principal, pending: &Request, lacks_factor: bool) -> Error 
         .hint("Nothing is left to do for you.")
 }
 
-fn is_own(by: &Principal, request: &Request) -> bool {
+pub(crate) fn is_own(by: &Principal, request: &Request) -> bool {
     request.by == by.user || person_of(&request.person, &request.by) == by.person()
 }
 

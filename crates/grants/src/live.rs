@@ -17,7 +17,7 @@ use crate::table::{LiveGrant, Seat, Table};
 use crate::waiting::Waiting;
 use crate::{
     Arbiter, ByGroups, Clock, Decision, End, EndReason, Error, Event, Grant, GrantId, GrantState, Grounds,
-    Principal, Request, RequestId, RequestState, Settings, Store, WallMs, Who, panels,
+    Principal, Request, RequestId, RequestState, Settings, Store, WallMs,
 };
 
 /// A receiver that falls this far behind is told that it missed some, and looks at everything.
@@ -242,35 +242,20 @@ impl Live {
     /// groups' and those that they review.
     pub fn grants_for(&self, viewer: &Principal) -> Vec<Arc<Grant>> {
         let mut grants = self.grants();
-        grants.retain(|grant| {
-            let reviews = grant.review.as_ref().is_some_and(|review| viewer.in_one_of(&review.reviewers));
-            reviews || self.may_see(viewer, &grant.who, &grant.asked_by)
-        });
+        grants.retain(|grant| self.may_see_grant(viewer, grant));
         grants
     }
 
     /// As [`Live::grants_for`], with those that they are asked about.
     pub fn requests_for(&self, viewer: &Principal) -> Vec<Arc<Request>> {
-        let (settings, now) = (self.settings(), self.0.clock.now());
         let mut requests = self.requests();
-        requests.retain(|request| {
-            self.may_see(viewer, &request.who, &request.by)
-                || panels::eligible(viewer, request, settings, true, now).is_some()
-        });
+        requests.retain(|request| self.may_see_request(viewer, request));
         requests
     }
 
     /// What a request was ruled on. None: nothing was kept. Waits for the disk.
     pub fn grounds(&self, id: RequestId) -> Result<Option<Grounds>, Error> {
         self.0.saving.store().grounds(id).map_err(|error| store_failed(&error))
-    }
-
-    fn may_see(&self, viewer: &Principal, who: &Who, asked_by: &str) -> bool {
-        let settings = &self.0.settings;
-        settings.may_approve(viewer)
-            || settings.may_audit(viewer)
-            || who.includes(viewer)
-            || asked_by == viewer.user
     }
 }
 

@@ -34,6 +34,8 @@ pub enum SignIn {
     Certificate,
     Oidc,
     Ldap,
+    /// A token of our own, which its user made for a program.
+    Token,
 }
 
 impl SignIn {
@@ -43,6 +45,7 @@ impl SignIn {
             SignIn::Certificate => "certificate",
             SignIn::Oidc => "oidc",
             SignIn::Ldap => "ldap",
+            SignIn::Token => "token",
         }
     }
 }

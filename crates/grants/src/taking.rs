@@ -33,10 +33,7 @@ impl Live {
 
     /// Ends one's own grant: the holder's, or a group's by the member who asked for it.
     pub fn release(&self, by: &Principal, id: GrantId) -> Result<Arc<Grant>, Error> {
-        let own = self.0.find_grant(id)?.is_some_and(|grant| match &grant.who {
-            Who::User(user) => *user == by.user,
-            Who::Group(_) => grant.asked_by == by.user,
-        });
+        let own = self.0.find_grant(id)?.is_some_and(|grant| self.may_release(by, &grant));
         if !own {
             return Err(not_allowed(by, &format!("release grant {id}"))
                 .detail("Only who asked for a grant may release it.")

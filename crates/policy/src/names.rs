@@ -87,9 +87,9 @@ impl Known {
             "sensitivity" => {
                 [Sensitivity::Low, Sensitivity::Medium, Sensitivity::High].map(Sensitivity::text).to_vec()
             }
-            "sign_in" => {
-                [SignIn::Scram, SignIn::Certificate, SignIn::Oidc, SignIn::Ldap].map(SignIn::text).to_vec()
-            }
+            "sign_in" => [SignIn::Scram, SignIn::Certificate, SignIn::Oidc, SignIn::Ldap, SignIn::Token]
+                .map(SignIn::text)
+                .to_vec(),
             _ => return None,
         };
         (!words.contains(&value)).then(|| {

@@ -1,6 +1,6 @@
 //! What the functions of the schema `pgwarrant` do.
 
-use pgwarrant_grants::{Grant, Outcome, Request, RequestId};
+use pgwarrant_grants::{Grant, Outcome, Request, RequestId, parse_verdict};
 use pgwarrant_sql::{Reason, Refusal};
 use serde_json::json;
 
@@ -44,7 +44,8 @@ impl Console {
                 decided(&request, request.summary())
             }
             "review" => {
-                let (id, justified) = (arguments.number("grant_id")?, justified(arguments)?);
+                let (id, verdict) = (arguments.number("grant_id")?, arguments.text("verdict"));
+                let justified = parse_verdict(&verdict.unwrap_or_default()).map_err(refused)?;
                 let comment = reason.unwrap_or_default();
                 let grant = live.review(who, id, justified, &comment, &context).map_err(refused)?;
                 let said = if justified { "justified" } else { "not justified" };
@@ -67,51 +68,27 @@ impl Console {
 
     /// Why a request was decided as it was, and what it would get today.
     fn explain(&self, id: RequestId) -> Result<Row, Refusal> {
-        let theirs = self.live.requests_for(self.who()).into_iter();
-        let mut theirs = theirs.filter(|request| request.database == *self.identity.database);
-        let request = theirs.find(|request| request.id == id).ok_or_else(|| {
-            refuse::refusal(
-                Reason::Console,
-                "42704",
-                format!("there is no request {id} that you may see"),
-                None,
-                Some("SELECT * FROM pgwarrant.requests lists them."),
-            )
-        })?;
-        let replay = self.live.replay(id, &self.catalogue, None).map_err(refused)?;
-        let approvals: Vec<serde_json::Value> = request
-            .approvals
+        let explained =
+            self.live.explain(self.who(), id, &self.identity.database, &self.catalogue).map_err(refused)?;
+        let (request, then) = (&explained.request, explained.replay.then.as_ref());
+        let decided_by: Vec<serde_json::Value> = request
+            .words()
             .iter()
-            .map(|approval| {
-                json!({ "by": approval.by, "at": time(approval.at), "reason": approval.reason, "from": approval.from })
+            .map(|word| {
+                json!({ "by": word.by, "at": time(word.at), "reason": word.reason, "from": word.from })
             })
             .collect();
-        let decision = request.decision.as_ref().filter(|decision| decision.by.is_some());
-        let decided_by = match decision {
-            Some(decision) if approvals.is_empty() => vec![
-                json!({ "by": decision.by, "at": time(decision.at), "reason": decision.reason, "from": decision.from }),
-            ],
-            _ => approvals,
-        };
-        let then = replay.then.as_ref();
-        let ruling = then.map(|then| then.ruling.text().to_owned());
-        let facts = then.and_then(|then| serde_json::to_string(&then.facts).ok());
-        let today = replay.now.why();
-        let message = match &ruling {
-            Some(ruling) => format!("{}; ruled {ruling}, today {}", request.summary(), replay.now.text()),
-            None => format!("{}; today {}", request.summary(), replay.now.text()),
-        };
         Ok(vec![
             Some(id.to_string()),
             Some(request.state.text().to_owned()),
-            ruling,
+            explained.ruling().map(str::to_owned),
             list(&request.why.policies, ", "),
             list(&request.why.reasons, " "),
-            facts,
+            then.and_then(|then| serde_json::to_string(&then.facts).ok()),
             Some(serde_json::Value::from(decided_by).to_string()),
-            Some(replay.now.text().to_owned()),
-            list(&today.policies, ", "),
-            Some(message),
+            Some(explained.today().to_owned()),
+            list(&explained.why_today().policies, ", "),
+            Some(explained.summary()),
         ])
     }
 }
@@ -141,21 +118,6 @@ fn decided(request: &Request, message: String) -> Row {
 
 fn of_grant(grant: &Grant, message: String) -> Row {
     vec![Some(grant.id.to_string()), Some(grant.state_text().to_owned()), Some(message)]
-}
-
-fn justified(arguments: &Arguments) -> Result<bool, Refusal> {
-    let given = arguments.text("verdict").unwrap_or_default();
-    match given.trim().to_ascii_lowercase().as_str() {
-        "justified" => Ok(true),
-        "not justified" | "unjustified" => Ok(false),
-        other => Err(refuse::refusal(
-            Reason::Console,
-            "22023",
-            format!("verdict '{}' is not known", other.escape_debug()),
-            None,
-            Some("Write 'justified' or 'not justified'."),
-        )),
-    }
 }
 
 fn unknown(name: &str) -> Refusal {

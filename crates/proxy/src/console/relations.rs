@@ -1,9 +1,8 @@
 //! What the relations of the schema `pgwarrant` show, to each user what concerns them.
 
 use pgwarrant_audit::{Filter, Kind, Phase, Record};
-use pgwarrant_catalog::Ungranted;
-use pgwarrant_grants::{Grant, RequestState, Schedule, SignIn, format_duration};
-use pgwarrant_sql::{Reason, Refusal, Rows};
+use pgwarrant_grants::{Grant, RequestState, Schedule, SignIn, format_duration, seen};
+use pgwarrant_sql::{Reason, Refusal};
 
 use super::acting::list;
 use super::{Console, Row};
@@ -113,57 +112,18 @@ impl Console {
     }
 
     fn catalogue_rows(&self) -> Vec<Row> {
-        let mut rows: Vec<Row> = Vec::new();
-        for relation in self.catalogue.relations.values() {
-            for column in &relation.columns {
-                let Some(protection) = column.protection.as_ref().filter(|protection| !protection.built_in)
-                else {
-                    continue;
-                };
-                let ungranted = match protection.ungranted {
-                    Ungranted::Mask => "mask",
-                    Ungranted::Block => "block",
-                };
-                rows.push(vec![
-                    Some(format!("{}.{}", relation.schema, relation.name)),
-                    Some(column.name.clone()),
-                    Some(protection.category.clone()),
-                    Some(protection.method.clone()),
-                    Some(ungranted.to_owned()),
-                    Some(self.access_to(relation.oid, column.attnum, protection)),
-                ]);
-            }
-        }
-        rows.sort();
-        rows
-    }
-
-    /// What this user sees of a protected column.
-    fn access_to(&self, oid: u32, attnum: i16, protection: &pgwarrant_catalog::Protection) -> String {
-        let all = |column: pgwarrant_catalog::ColumnId| {
-            self.access.scopes.iter().any(|scope| {
-                scope.actions.select && scope.rows == Rows::All && scope.columns.contains(&column)
-            })
-        };
-        if protection.is_uncovered(all) {
-            return "raw".to_owned();
-        }
-        let column = pgwarrant_catalog::ColumnId { relation: oid, attnum };
-        let rows: Vec<String> = self
-            .access
-            .scopes
-            .iter()
-            .filter(|scope| scope.actions.select && scope.columns.contains(&column))
-            .filter_map(|scope| match &scope.rows {
-                Rows::All => None,
-                Rows::Where(predicate) => Some(predicate.canonical()),
-            })
-            .collect();
-        match (rows.as_slice(), protection.ungranted) {
-            ([], Ungranted::Mask) => "masked".to_owned(),
-            ([], Ungranted::Block) => "blocked".to_owned(),
-            (rows, _) => format!("raw for rows {}", rows.join(" OR ")),
-        }
+        let seen = seen(&self.catalogue, &self.access).into_iter();
+        seen.map(|column| {
+            vec![
+                Some(column.relation),
+                Some(column.column),
+                Some(column.category),
+                Some(column.mask),
+                Some(column.ungranted.to_owned()),
+                Some(column.access),
+            ]
+        })
+        .collect()
     }
 
     fn whoami(&self) -> Row {
@@ -203,10 +163,10 @@ impl Console {
 
 /// Break-glass grants alone are reviewed: `open`, `justified (petra)`.
 fn review(grant: &Grant) -> Option<String> {
-    Some(match &grant.review.as_ref()?.verdict {
-        None => "open".to_owned(),
-        Some(verdict) if verdict.justified => format!("justified ({})", verdict.by),
-        Some(verdict) => format!("not justified ({})", verdict.by),
+    let review = grant.review.as_ref()?;
+    Some(match &review.verdict {
+        None => review.text().to_owned(),
+        Some(verdict) => format!("{} ({})", review.text(), verdict.by),
     })
 }
 
@@ -214,7 +174,7 @@ fn audit_row(record: &Record) -> Row {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let grants = record.grants.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let statement = match record.note.as_deref() {
-        Some(note) if record.text.is_empty() || record.kind != Kind::Statement => note,
+        Some(note) if record.text.is_empty() || !matches!(record.kind, Kind::Statement | Kind::Call) => note,
         _ => &record.text,
     };
     vec![
