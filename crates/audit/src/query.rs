@@ -33,6 +33,8 @@ pub struct Filter {
     pub text: Option<String>,
     /// Only records after the one of this sequence number.
     pub after: Option<u64>,
+    /// Only records before the one of this sequence number.
+    pub before: Option<u64>,
 }
 
 impl Filter {
@@ -52,6 +54,7 @@ impl Filter {
             && self.since.is_none_or(|since| record.at >= since)
             && self.until.is_none_or(|until| record.at < until)
             && self.after.is_none_or(|after| record.seq > after)
+            && self.before.is_none_or(|before| record.seq < before)
             && self.grant.is_none_or(|grant| record.grants.contains(&grant))
             && any(&self.raw, |column| record.raw.iter().any(|name| names(name, column)))
             && any(&self.column, |column| {

@@ -77,6 +77,8 @@ named! {
         Configuration = "configuration",
         /// A second factor was enrolled, shown or removed, or was not; the note says whose.
         SecondFactor = "second_factor",
+        /// A call of the HTTP API that changes something, was refused, or looks at the trail.
+        Call = "call",
     }
 }
 

@@ -136,6 +136,7 @@ impl FilterFlags {
             until: flags.until,
             text: flags.text,
             after: None,
+            before: None,
         }
     }
 }
