@@ -14,7 +14,7 @@
 //! is sent, `ahead` what goes before it, `refuse` makes statements fail, `guard` is the last layer, `cutoff` ends what a grant no
 //! longer covers, `state` asks what names mean, `database` keeps catalogues, `console` is the schema
 //! `pgwarrant`, `withhold` says which of the server's words may quote a value, `probing` counts
-//! values that are tried, `notify` says whose payloads pass, `audit_trail` makes the records, `intents`
+//! values that are tried, `handle` is what the rest of the program may ask, `notify` says whose payloads pass, `audit_trail` makes the records, `intents`
 //! sees to it that raw rows come after theirs.
 //!
 //! Invariants:
@@ -42,6 +42,7 @@ mod ends;
 mod error;
 mod extended;
 mod guard;
+mod handle;
 mod identity;
 mod inspect;
 mod intents;
@@ -74,8 +75,9 @@ mod withhold;
 mod work;
 
 pub use error::Error;
+pub use handle::{Handle, SessionInfo};
 pub use inspect::inspect;
 pub use provider::Provider;
-pub use server::serve;
+pub use server::{Listening, serve};
 pub use settings::Settings;
 pub use sign_in::{Admitted, SignInService};

@@ -273,6 +273,7 @@ async fn session(
         accept::refuse(&mut stream, &report).await;
         return None;
     }
+    shared.registry.describe(&identity);
     let ending = until.map(|until| shared.ends.enter(identity.session, until, sender.clone()));
     let registration = match shared.cancels.register(client.startup.protocol, sender) {
         Ok(registration) => registration,

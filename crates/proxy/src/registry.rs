@@ -3,16 +3,22 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use dashmap::DashMap;
 use pgwarrant_grants::Principal;
 
+use crate::handle::SessionInfo;
+use crate::identity::Identity;
 use crate::mailbox::{Message, Receiver, Sender, mailbox};
 
 #[derive(Debug)]
 struct Handle {
     who: Arc<Principal>,
     sender: Sender,
+    since: SystemTime,
+    /// None: it is still being opened.
+    identity: Option<Arc<Identity>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +69,41 @@ impl Registry {
     pub fn enter(self: &Arc<Self>, who: &Arc<Principal>) -> (Place, Sender, Receiver) {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, receiver) = mailbox();
-        self.sessions.insert(number, Handle { who: who.clone(), sender: sender.clone() });
+        let handle =
+            Handle { who: who.clone(), sender: sender.clone(), since: SystemTime::now(), identity: None };
+        self.sessions.insert(number, handle);
         (Place { registry: self.clone(), number }, sender, receiver)
+    }
+
+    /// Says who is at the other end of a session, once it is open.
+    pub fn describe(&self, identity: &Arc<Identity>) {
+        if let Some(mut session) = self.sessions.get_mut(&identity.session) {
+            session.identity = Some(identity.clone());
+        }
+    }
+
+    /// The sessions that are open.
+    pub fn described(&self) -> Vec<SessionInfo> {
+        let info = |session: &Handle| {
+            let identity = session.identity.as_ref()?;
+            Some(SessionInfo {
+                number: identity.session,
+                who: identity.principal.clone(),
+                database: identity.database.clone(),
+                role: identity.role.clone(),
+                address: identity.address.clone(),
+                application: identity.application.clone(),
+                tls: identity.tls,
+                sign_in: identity.sign_in,
+                since: session.since,
+            })
+        };
+        self.sessions.iter().filter_map(|session| info(&session)).collect()
+    }
+
+    /// Ends a session, as soon as it gets to it. False: there is none of this number.
+    pub fn end(&self, number: u64) -> bool {
+        self.sessions.get(&number).is_some_and(|session| session.sender.send(Message::Shutdown))
     }
 
     /// Wakes the sessions that may be using a grant, to look at it.

@@ -22,6 +22,7 @@ use crate::cache::Cache;
 use crate::database::Database;
 use crate::ends::Ends;
 use crate::error::Error;
+use crate::handle::Handle;
 use crate::login;
 use crate::mailbox::{Message, Sender};
 use crate::notices;
@@ -54,8 +55,15 @@ pub struct Shared {
     pub senders: Arc<Senders>,
 }
 
-/// Runs the proxy until `shutdown` is over. `sign_in` is made of the same settings. `listening` is told the addresses once clients can
-/// connect.
+/// A proxy to which clients can connect.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    pub addresses: Vec<SocketAddr>,
+    pub handle: Handle,
+}
+
+/// Runs the proxy until `shutdown` is over. `sign_in` is made of the same settings. `listening` is told
+/// once clients can connect.
 ///
 /// # Errors
 /// An address is taken, a schema cannot be read, or the system refuses threads.
@@ -65,7 +73,7 @@ pub async fn serve(
     second_factors: SecondFactors,
     live: Live,
     trail: Trail,
-    listening: oneshot::Sender<Vec<SocketAddr>>,
+    listening: oneshot::Sender<Listening>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let (stop, stopping) = watch::channel(false);
@@ -118,7 +126,7 @@ pub async fn serve(
     ));
     // A trail that takes nothing refuses every statement; that is said there.
     let _ = trail.append(started).await;
-    let _ = listening.send(addresses);
+    let _ = listening.send(Listening { addresses, handle: Handle(shared.clone()) });
     tokio::spawn(async move { sign_in.warm().await });
     let events = follow_grants(shared.clone());
     tokio::select! {

@@ -128,7 +128,7 @@ impl Fixture {
                 .await
                 .expect("the proxy runs");
         });
-        let proxy = bound.await.expect("the proxy listens")[0];
+        let proxy = bound.await.expect("the proxy listens").addresses[0];
         Self { database, proxy, live, trail, stop: Some(stop), _directory: directory }
     }
 
