@@ -15,12 +15,25 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["grants"]),
     ("audit", &[]),
     ("identity", &[]),
+    ("api", &["audit", "grants", "catalog"]),
     ("wire", &[]),
     ("proxy", &["wire", "identity", "audit", "grants", "sql", "catalog", "masking"]),
     ("throwaway", &[]),
     (
         "pgwarrant",
-        &["proxy", "policy", "wire", "identity", "audit", "grants", "sql", "catalog", "masking", "throwaway"],
+        &[
+            "api",
+            "proxy",
+            "policy",
+            "wire",
+            "identity",
+            "audit",
+            "grants",
+            "sql",
+            "catalog",
+            "masking",
+            "throwaway",
+        ],
     ),
 ];
 

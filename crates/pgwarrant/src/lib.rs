@@ -3,6 +3,7 @@
 //! This crate joins the others and holds no rule of its own: what a statement may do is decided in
 //! `pgwarrant-sql`, who holds a grant in `pgwarrant-grants`.
 
+pub mod api;
 pub mod audit_cli;
 pub mod check;
 pub mod cli;

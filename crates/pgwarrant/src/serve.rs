@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::Failure;
 use crate::config::{self, Config};
-use crate::{logging, policy, wiring};
+use crate::{api, logging, policy, wiring};
 
 /// Runs until SIGINT or SIGTERM.
 pub fn run(config_file: &Path) -> Result<(), Failure> {
@@ -61,6 +61,8 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let sign_in = SignInService::new(&settings).map_err(|error| Failure::new(error.to_string()))?;
     let second_factors = SecondFactors::open(&store, directory, settings.mask_key.expose())
         .map_err(|error| Failure::new(format!("could not open the second factors: {error}")))?;
+    let users = api::Users::new(sign_in.clone(), second_factors.clone());
+    let api = api::Opened::open(config, users, &store, directory).await?;
 
     tokio::spawn(live.clone().run_expiry());
     end_removed(config, &live)?;
@@ -87,10 +89,13 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         stop,
     );
     tokio::pin!(serving);
+    let mut serving_api = None;
     let early = tokio::select! {
-        addresses = bound => {
-            if let Ok(addresses) = addresses {
-                ready(&addresses);
+        bound = bound => {
+            if let Ok(proxy) = bound {
+                let (live, trail) = (live.clone(), trail.clone());
+                serving_api = api.map(|api| tokio::spawn(api.serve(proxy.handle, live, trail)));
+                ready(&proxy.addresses);
             }
             None
         }
@@ -108,6 +113,9 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
             }
         },
     };
+    if let Some(api) = serving_api {
+        api.abort();
+    }
     control.abort();
     live.close().map_err(|error| Failure::new(format!("could not save the grants: {error}")))?;
     let closed = trail.close().await;

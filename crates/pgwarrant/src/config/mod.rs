@@ -7,6 +7,7 @@
 //! from the environment, never from the file itself; a SCRAM verifier is not a secret in that
 //! sense, since nobody can sign in with it.
 
+mod api;
 mod databases;
 mod identity;
 mod labels;

@@ -29,6 +29,8 @@ pub struct Config {
     pub limits: Limits,
     pub notices: Notices,
     pub trust: Trust,
+    /// None: there is no HTTP API.
+    pub api: Option<pgwarrant_api::Settings>,
     /// What is allowed but most likely not meant.
     pub warnings: Problems,
 }

@@ -10,7 +10,7 @@ use super::{
     Audit, Config, Grants, Limits, Listen, ListenTls, Masking, MaskingKey, Notices, Plaintext, Problems,
     Secret, Store, Trust, secret,
 };
-use super::{databases, identity, labels, people, policy};
+use super::{api, databases, identity, labels, people, policy};
 
 /// Reads every section; `None` where a part without a default is missing or wrong, which is then
 /// among the reader's problems.
@@ -30,6 +30,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
     let limits = limits(reader, &mut root);
     let notices = notices(reader, &mut root);
     let trust = trust(reader, &mut root);
+    let api = api::api(reader, &mut root, listen.as_ref());
     root.finish(reader);
     Some(Config {
         listen: listen?,
@@ -47,13 +48,14 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
         limits,
         notices,
         trust,
+        api,
         warnings: Problems::default(),
     })
 }
 
 fn listen(reader: &mut Reader<'_>, root: &mut Table<'_>) -> Option<Listen> {
     let mut table = section(reader, root, "listen", "[listen]");
-    let addresses = addresses(reader, &mut table);
+    let addresses = addresses(reader, &mut table, "address", DEFAULT_ADDRESS);
     let tls = table.table(reader, "tls", "[listen.tls]").map(|table| listen_tls(reader, table));
     const CHOICES: [(&str, Plaintext); 3] =
         [("loopback", Plaintext::Loopback), ("never", Plaintext::Never), ("always", Plaintext::Always)];
@@ -103,25 +105,33 @@ fn default_threads() -> usize {
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 6432);
 
-fn addresses(reader: &mut Reader<'_>, table: &mut Table<'_>) -> Vec<Item<SocketAddr>> {
-    let line = table.has("address").unwrap_or(table.line);
-    let Some(texts) = table.strings(reader, "address") else {
-        return vec![Item { value: DEFAULT_ADDRESS, line }];
+/// IP addresses with ports under `key`; the default where there is none.
+pub(super) fn addresses(
+    reader: &mut Reader<'_>,
+    table: &mut Table<'_>,
+    key: &'static str,
+    default: SocketAddr,
+) -> Vec<Item<SocketAddr>> {
+    let line = table.has(key).unwrap_or(table.line);
+    let Some(texts) = table.strings(reader, key) else {
+        return vec![Item { value: default, line }];
     };
     if texts.is_empty() {
-        reader.error(line, "address is empty", Some("Write address = \"127.0.0.1:6432\".".into()));
+        reader.error(line, format!("{key} is empty"), Some(format!("Write {key} = \"{default}\".")));
     }
     let mut addresses: Vec<Item<SocketAddr>> = Vec::new();
     for text in texts {
         match text.value.parse::<SocketAddr>() {
             Ok(value) if addresses.iter().any(|other| other.value == value) => {
-                reader.error(text.line, format!("address {value} is there twice"), None);
+                reader.error(text.line, format!("{key} {value} is there twice"), None);
             }
             Ok(value) => addresses.push(Item { value, line: text.line }),
             Err(_) => {
-                let hint =
-                    "Write an IP address and a port: \"127.0.0.1:6432\", \"[::1]:6432\" or \"0.0.0.0:6432\".";
-                reader.error(text.line, format!("address cannot be \"{}\"", text.value), Some(hint.into()));
+                let port = default.port();
+                let hint = format!(
+                    "Write an IP address and a port: \"127.0.0.1:{port}\", \"[::1]:{port}\" or \"0.0.0.0:{port}\"."
+                );
+                reader.error(text.line, format!("{key} cannot be \"{}\"", text.value), Some(hint));
             }
         }
     }

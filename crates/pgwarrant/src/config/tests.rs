@@ -8,6 +8,7 @@ use pgwarrant_catalog::Sensitivity;
 use super::problem::nearest;
 use super::*;
 
+mod api;
 mod identity;
 mod own_file;
 mod policy;
