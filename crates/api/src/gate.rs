@@ -102,8 +102,12 @@ async fn make(api: &Arc<Api>, called: &Called, request: Request, next: Next) -> 
     let request = Request::from_parts(head, Body::from(body));
     let (Some(key), Some(caller)) = (key, &called.caller) else { return Ok(next.run(request).await) };
     if !may_repeat(&called.method, &called.path) {
+        let is_secret = called.path.starts_with(SESSION) || called.path.starts_with("/v1/tokens");
+        if !is_secret || called.method != Method::POST {
+            return Ok(next.run(request).await);
+        }
         return Err(Problem::new(What::Malformed, "this call takes no Idempotency-Key")
-            .detail("Its answer holds a secret, or it can be repeated as it is.")
+            .detail("Its answer holds a secret, which is not kept.")
             .hint("Make it without one."));
     }
     match api.repeats.begin(&caller.who.user, &key, call, api::now())? {
