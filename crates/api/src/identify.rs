@@ -39,7 +39,7 @@ async fn of_token(api: &Api, ends: Ends, given: &str) -> Result<Caller, Problem>
     let refused = || Problem::sign_in("the token is not good");
     let (scheme, token) = given.split_once(' ').ok_or_else(refused)?;
     let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+    if !scheme.eq_ignore_ascii_case("bearer") || !is_b64token(token) {
         return Err(Problem::sign_in("the header Authorization holds no bearer token"));
     }
     if token.starts_with("pgw_") {
@@ -99,6 +99,13 @@ pub fn is_secure(api: &Api, ends: Ends) -> bool {
 
 pub fn cookie_name(api: &Api, ends: Ends) -> &'static str {
     if is_secure(api, ends) { SECURE_COOKIE } else { COOKIE }
+}
+
+/// RFC 6750, section 2.1.
+fn is_b64token(text: &str) -> bool {
+    let letters = text.trim_end_matches('=');
+    !letters.is_empty()
+        && letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 /// The cookie's value; None also where it is there twice, since one of them is somebody else's.

@@ -120,8 +120,7 @@ impl Users {
     }
 
     async fn check_code(&self, who: &Principal, code: &str) -> Result<(), Refusal> {
-        let (factors, person, code) =
-            (self.second_factors.clone(), who.person().to_owned(), code.to_owned());
+        let (factors, person, code) = (self.second_factors.clone(), who.person().to_owned(), code.to_owned());
         // Waits for the disk.
         let checked =
             tokio::task::spawn_blocking(move || totp::verify(&factors, &person, &code, Now::read()));
@@ -136,12 +135,9 @@ impl Users {
 
 fn signed_in(shown: Result<Admitted, Report>) -> Result<SignedIn, Refusal> {
     match shown {
-        Ok(Admitted { principal, sign_in, until, .. }) => Ok(SignedIn {
-            who: Principal::clone(&principal),
-            how: sign_in,
-            second_factor: false,
-            until,
-        }),
+        Ok(Admitted { principal, sign_in, until, .. }) => {
+            Ok(SignedIn { who: Principal::clone(&principal), how: sign_in, second_factor: false, until })
+        }
         // 28: invalid authorization; whatever else it is, nobody knows.
         Err(report) if report.sqlstate.starts_with("28") => Err(Refusal::Wrong),
         Err(report) => Err(Refusal::Unavailable(report.message.into_owned())),

@@ -34,7 +34,10 @@ impl Stream {
             Shows::Token(token) => format!("Authorization: Bearer {token}\r\n"),
         };
         let mut stream = client::connect(served.port);
-        let head = format!("GET {path} HTTP/1.1\r\nConnection: close\r\nHost: 127.0.0.1:{}\r\n{shown}{more}\r\n", served.port);
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nConnection: close\r\nHost: 127.0.0.1:{}\r\n{shown}{more}\r\n",
+            served.port
+        );
         stream.write_all(head.as_bytes()).expect("it is connected");
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
