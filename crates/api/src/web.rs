@@ -14,8 +14,61 @@ struct File {
     content: &'static [u8],
 }
 
-/// One line for each file below `web/`: `File { path: "/", media_type: HTML, content: include_bytes!("../web/index.html") }`.
-const FILES: [File; 0] = [];
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+/// A file below `web/`, served at its own path.
+macro_rules! file {
+    ($path:literal, $media_type:expr) => {
+        File {
+            path: concat!("/", $path),
+            media_type: $media_type,
+            content: include_bytes!(concat!("../web/", $path)),
+        }
+    };
+}
+
+const FILES: [File; 37] = [
+    file!("icon.svg", IMAGE),
+    file!("icons.svg", IMAGE),
+    File { path: "/", ..file!("index.html", HTML) },
+    file!("js/call.js", SCRIPT),
+    file!("js/dialog.js", SCRIPT),
+    file!("js/dom.js", SCRIPT),
+    file!("js/keys.js", SCRIPT),
+    file!("js/live.js", SCRIPT),
+    file!("js/main.js", SCRIPT),
+    file!("js/me.js", SCRIPT),
+    file!("js/pages/ask.js", SCRIPT),
+    file!("js/pages/audit.js", SCRIPT),
+    file!("js/pages/catalog.js", SCRIPT),
+    file!("js/pages/grants.js", SCRIPT),
+    file!("js/pages/inbox.js", SCRIPT),
+    file!("js/pages/request.js", SCRIPT),
+    file!("js/pages/requests.js", SCRIPT),
+    file!("js/pages/reviews.js", SCRIPT),
+    file!("js/pages/sessions.js", SCRIPT),
+    file!("js/pages/sign-in.js", SCRIPT),
+    file!("js/parts/column-choice.js", SCRIPT),
+    file!("js/parts/empty.js", SCRIPT),
+    file!("js/parts/facts.js", SCRIPT),
+    file!("js/parts/grant-card.js", SCRIPT),
+    file!("js/parts/newcomers.js", SCRIPT),
+    file!("js/parts/request-card.js", SCRIPT),
+    file!("js/parts/states.js", SCRIPT),
+    file!("js/problem.js", SCRIPT),
+    file!("js/router.js", SCRIPT),
+    file!("js/say.js", SCRIPT),
+    file!("js/stream.js", SCRIPT),
+    file!("js/text.js", SCRIPT),
+    file!("js/time.js", SCRIPT),
+    file!("style/layout.css", STYLE),
+    file!("style/lists.css", STYLE),
+    file!("style/parts.css", STYLE),
+    file!("style/tokens.css", STYLE),
+];
 
 /// The file at a path, or the problem that there is nothing.
 pub async fn serve(request: Request) -> Response {
@@ -64,5 +117,61 @@ mod tests {
         assert_eq!(send(&file, &known).status(), StatusCode::NOT_MODIFIED);
         known.insert(header::IF_NONE_MATCH, HeaderValue::from_static("\"another\""));
         assert_eq!(send(&file, &known).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn every_file_of_the_directory_is_served_at_its_path() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+        let mut directories = vec![root.clone()];
+        let mut found = Vec::new();
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).expect("a directory") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => directories.push(path),
+                    false => found.push(path),
+                }
+            }
+        }
+        let mut found: Vec<String> = found
+            .iter()
+            .filter_map(|path| path.strip_prefix(&root).ok()?.to_str().map(|path| format!("/{path}")))
+            .map(|path| if path == "/index.html" { "/".to_owned() } else { path })
+            .collect();
+        found.sort();
+        let mut served: Vec<&str> = FILES.iter().map(|file| file.path).collect();
+        served.sort_unstable();
+        assert_eq!(served, found);
+    }
+
+    /// A phone far away waits once, not once for each import of an import.
+    #[test]
+    fn the_page_names_every_module_and_style_that_it_needs() {
+        let page = std::str::from_utf8(include_bytes!("../web/index.html")).expect("text");
+        for File { path, media_type, .. } in &FILES {
+            let named = page.contains(&format!("\"{path}\""));
+            assert!(named || !matches!(*media_type, SCRIPT | STYLE), "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
+        for File { path, content, .. } in &FILES {
+            let text = std::str::from_utf8(content).expect("text");
+            for forbidden in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "style=",
+                " onclick=",
+                "<style",
+            ] {
+                assert!(!text.contains(forbidden), "{path} has {forbidden}");
+            }
+            let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+            assert!(!elsewhere.contains("http:") && !elsewhere.contains("https:"), "{path}");
+        }
     }
 }
