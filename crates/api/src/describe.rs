@@ -25,7 +25,7 @@ use crate::api::Api;
 use crate::caller::{By, Ends, Needs};
 use crate::gate::may_repeat;
 use crate::input::{Body, Name, Number, Query};
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::problem::{Document as ProblemDocument, MEDIA_TYPE, Problem};
 
 /// Names of the ways to sign in.
 pub const BEARER: &str = "bearer";
@@ -41,12 +41,14 @@ pub struct Sketch {
     parameters: Vec<Parameter>,
     body: Option<RefOr<Schema>>,
     needs_somebody: bool,
-    /// Status, and the media type and the schema of the answer.
-    answer: Option<(&'static str, Option<(&'static str, Option<RefOr<Schema>>)>)>,
+    /// Status and content.
+    answer: Option<(&'static str, Option<Content>)>,
     schemas: Schemas,
 }
 
 type Schemas = BTreeMap<String, RefOr<Schema>>;
+/// Media type and schema.
+type Content = (&'static str, Option<RefOr<Schema>>);
 
 impl Sketch {
     /// A reference to a type's schema, which is kept.
@@ -267,7 +269,7 @@ fn operation(sketch: Sketch, id: &str, summary: &str) -> Operation {
         }
         operation = operation.response(status, response.build());
     }
-    let problem: RefOr<Schema> = Ref::from_schema_name(Problem::name()).into();
+    let problem: RefOr<Schema> = Ref::from_schema_name(ProblemDocument::name()).into();
     let problem = ContentBuilder::new().schema(Some(problem)).build();
     let problem = ResponseBuilder::new()
         .description("It was not done: `message`, `detail` and `hint` say why, and what to do.")

@@ -59,41 +59,62 @@ impl What {
     }
 }
 
-/// RFC 9457; `message`, `detail` and `hint` are what psql shows of the same error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+/// What went wrong in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// `urn:pgwarrant:` and the kind of problem.
-    #[serde(rename = "type")]
-    pub of_type: String,
-    /// The phrase of the status.
-    pub title: String,
+    what: What,
     pub status: u16,
-    pub sqlstate: String,
+    pub sqlstate: &'static str,
     /// Lower case, no full stop.
     pub message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    #[serde(skip)]
-    #[schema(ignore)]
-    retry_after: Option<Duration>,
+    /// Seconds.
+    retry_after: Option<u32>,
+}
+
+/// RFC 9457; `message`, `detail` and `hint` are what psql shows of the same error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document<'p> {
+    /// `urn:pgwarrant:` and the kind of problem.
+    #[serde(rename = "type")]
+    of_type: String,
+    /// The phrase of the status.
+    title: &'p str,
+    status: u16,
+    sqlstate: &'p str,
+    /// Lower case, no full stop.
+    message: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'p str>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'p str>,
+}
+
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, status, _) = self.what.parts();
+        Document {
+            of_type: format!("urn:pgwarrant:{name}"),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: self.status,
+            sqlstate: self.sqlstate,
+            message: &self.message,
+            detail: self.detail.as_deref(),
+            hint: self.hint.as_deref(),
+        }
+        .serialize(serializer)
+    }
 }
 
 impl Problem {
     pub fn new(what: What, message: impl Into<String>) -> Self {
-        let (name, status, sqlstate) = what.parts();
-        Self {
-            of_type: format!("urn:pgwarrant:{name}"),
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
-            status: status.as_u16(),
-            sqlstate: sqlstate.to_owned(),
-            message: message.into(),
-            detail: None,
-            hint: None,
-            retry_after: None,
-        }
+        let (_, status, sqlstate) = what.parts();
+        let message = message.into();
+        Self { what, status: status.as_u16(), sqlstate, message, detail: None, hint: None, retry_after: None }
     }
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -104,12 +125,13 @@ impl Problem {
         self
     }
     /// Another SQLSTATE than the kind's own.
-    pub fn sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
-        self.sqlstate = sqlstate.into();
+    pub fn sqlstate(mut self, sqlstate: &'static str) -> Self {
+        self.sqlstate = sqlstate;
         self
     }
     pub fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after);
+        let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1);
+        self.retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
     /// The same words as a problem of another kind.
@@ -133,7 +155,7 @@ impl Problem {
     }
 
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        self.what.parts().1
     }
 }
 
@@ -158,8 +180,7 @@ impl IntoResponse for Problem {
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(after) = self.retry_after {
-            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1);
+        if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status() == StatusCode::UNAUTHORIZED {

@@ -56,7 +56,7 @@ pub fn failed_sign_in(ends: Ends, user: &str, problem: &Problem) -> Record {
 }
 
 fn error(problem: &Problem) -> RecordedError {
-    RecordedError { sqlstate: problem.sqlstate.clone(), message: problem.message.clone() }
+    RecordedError { sqlstate: problem.sqlstate.to_owned(), message: problem.message.clone() }
 }
 
 /// A User-Agent as far as it is kept.

@@ -15,7 +15,7 @@ use crate::calls::{
 use crate::describe::{BEARER, COOKIE, Calls};
 use crate::gate::gate;
 use crate::identify;
-use crate::problem::{Problem, What};
+use crate::problem::{Document, Problem, What};
 use crate::web;
 
 fn calls() -> Calls {
@@ -94,7 +94,7 @@ pub fn description() -> String {
         .schemas
         .into_iter()
         .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
-        .schema(Problem::name(), Problem::schema())
+        .schema(Document::name(), Document::schema())
         .security_scheme(BEARER, SecurityScheme::Http(token))
         .security_scheme(COOKIE, SecurityScheme::ApiKey(cookie))
         .build();

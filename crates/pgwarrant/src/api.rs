@@ -34,7 +34,12 @@ pub struct Opened {
 
 impl Opened {
     /// None: there is no `[api]`. `directory` is the one that `store` was opened with.
-    pub async fn open(config: &Config, store: &sled::Db, directory: &Path) -> Result<Option<Self>, Failure> {
+    pub async fn open(
+        config: &Config,
+        users: Users,
+        store: &sled::Db,
+        directory: &Path,
+    ) -> Result<Option<Self>, Failure> {
         let Some(settings) = config.api.clone() else { return Ok(None) };
         let listening = Listening::open(&settings)
             .await
