@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgwarrant_audit::Trail;
-use pgwarrant_grants::{GrantState, Live, RequestState, SledStore, SystemClock, Who};
+use pgwarrant_grants::{GrantState, Live, RequestId, RequestState, SignIn, SledStore, SystemClock, Who};
 use pgwarrant_identity::totp::SecondFactors;
 use pgwarrant_proxy::SignInService;
 use tokio::signal::unix::{SignalKind, signal};
@@ -127,10 +127,10 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
 /// the default provider knows only that one can tell, and does when they sign in.
 fn end_removed(config: &Config, live: &Live) -> Result<(), Failure> {
     let default = config.identity.default_provider();
-    let known = |who: &Who, person: &str| match who {
+    let known = |who: &Who, person: &str, request: RequestId| match who {
         Who::User(name) => {
             config.users.iter().any(|user| user.name == *name)
-                || default.is_some_and(|provider| provider.numbers(person))
+                || default.is_some_and(|provider| provider.numbers(person)) && by_provider(live, request)
         }
         Who::Group(name) => config.groups.iter().any(|group| group.name == *name),
     };
@@ -138,16 +138,26 @@ fn end_removed(config: &Config, live: &Live) -> Result<(), Failure> {
     let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ended(_)));
     let requests = live.requests();
     let asking = requests.iter().filter(|request| request.state == RequestState::Pending);
-    let holders = open.map(|grant| (grant.who.clone(), grant.person.as_str()));
+    let holders = open.map(|grant| (grant.who.clone(), grant.person.as_str(), grant.request));
     let askers = asking.flat_map(|request| {
-        [request.who.clone(), Who::User(request.by.clone())].map(|who| (who, request.person.as_str()))
+        [request.who.clone(), Who::User(request.by.clone())]
+            .map(|who| (who, request.person.as_str(), request.id))
     });
-    let gone: BTreeSet<Who> =
-        holders.chain(askers).filter(|(who, person)| !known(who, person)).map(|(who, _)| who).collect();
+    let gone: BTreeSet<Who> = holders
+        .chain(askers)
+        .filter(|(who, person, request)| !known(who, person, *request))
+        .map(|(who, ..)| who)
+        .collect();
     for who in gone {
         tracing::info!(%who, "is not in the configuration any more: what they hold ends");
         live.end_for(&who, "not in the configuration any more")
             .map_err(|error| Failure::new(format!("could not end the grants of {who}: {error}")))?;
     }
     Ok(())
+}
+
+/// Had a provider verified who asked? Others were in the configuration.
+fn by_provider(live: &Live, request: RequestId) -> bool {
+    let grounds = live.grounds(request).ok().flatten();
+    grounds.is_some_and(|grounds| matches!(grounds.facts.by.sign_in, SignIn::Oidc | SignIn::Ldap))
 }
