@@ -91,7 +91,7 @@ fn a_provider_that_cannot_mean_anything_is_told_with_its_line() {
         ("", &after(LDAP, "bind = \"uid=ada,dc=x\"\n"), "f:27: bind: must contain {user}"),
         (
             "",
-            &after(LDAP, "base = \"dc=x\"\nfilter = \"uid={user}\"\n"),
+            &after(LDAP, "base = \"dc=x\"\nfilter = \"(uid={user}\"\n"),
             "f:28: filter: not a filter of the form (attribute=value), see RFC 4515",
         ),
         (
