@@ -6,13 +6,14 @@ mod factors;
 mod issuers;
 mod persons;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pgwarrant_tests::providers::issuer::Issuer;
 use pgwarrant_tests::providers::keys::SigningKey;
 use pgwarrant_tests::raw::{Event, Frame, PATIENCE, Raw, message, startup, text};
 use pgwarrant_tests::{Proxy, Settings, Shop};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// Has a client without OAUTHBEARER show a token, or a client with SCRAM a directory's password.
@@ -118,11 +119,19 @@ pub async fn whoami(client: &Client) -> String {
     call(client, "SELECT user_name, groups, person, sign_in FROM pgwarrant.whoami").await
 }
 
-/// How many sign-ins of this user are on record as failed.
-pub async fn failed(auditor: &Client, user: &str) -> String {
+/// So many sign-ins of this user are on record as failed, and no more come: a client is told before
+/// the record is written.
+pub async fn failed(auditor: &Client, user: &str, expected: usize) {
     let sql =
         format!("SELECT count(*) FROM pgwarrant.audit WHERE kind = 'login_failed' AND user_name = '{user}'");
-    call(auditor, &sql).await
+    for _ in 0..50 {
+        if call(auditor, &sql).await == expected.to_string() {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(call(auditor, &sql).await, expected.to_string(), "failed sign-ins of {user}");
 }
 
 /// A client that speaks OAUTHBEARER, up to ReadyForQuery or an error.
