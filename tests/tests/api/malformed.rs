@@ -82,7 +82,7 @@ async fn what_cannot_be_understood_is_answered_by_a_problem() {
         ("POST", "/v1/nothing", json, "{}", 404, "unknown"),
         ("GET", "/v1", json, "", 404, "unknown"),
         ("GET", "/v1/requests/", json, "", 404, "unknown"),
-        ("GET", "/", json, "", 404, "unknown"),
+        ("GET", "/nothing.html", json, "", 404, "unknown"),
         ("GET", "/../../etc/passwd", json, "", 404, "unknown"),
         ("GET", "/v1/requests/0", json, "", 404, "unknown"),
         ("GET", "/v1/requests/-1", json, "", 404, "unknown"),

@@ -40,6 +40,6 @@ fn no_password_crosses_the_network_unencrypted() {
             "f:24: [api.tls] has no certificate\nHINT:  Name a PEM file.\n\
              f:24: [api.tls] has no key\nHINT:  Name a PEM file.",
         ),
-        ("", "[api]\nlimit = 3\n", "f:24: unknown key \"limit\" in [api]\nHINT:  Did you mean \"listen\"?"),
+        ("", "[api]\nlisen = 3\n", "f:24: unknown key \"lisen\" in [api]\nHINT:  Did you mean \"listen\"?"),
     ]);
 }
