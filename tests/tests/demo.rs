@@ -32,17 +32,22 @@ fn the_printed_lines_work_as_printed_and_ctrl_c_leaves_nothing_behind() {
         .spawn()
         .expect("the demo starts");
     let mut lines = BufReader::new(demo.stdout.take().expect("a pipe")).lines();
-    let mut commands = Vec::new();
+    let (mut commands, mut pages) = (Vec::new(), None);
     for line in lines.by_ref() {
         let line = line.expect("text");
         if line.trim_start().starts_with("psql ") {
             commands.push(line.trim_start().to_owned());
+        }
+        if let Some((_, address)) = line.split_once("in a browser: http://") {
+            pages = address.split_once(' ').map(|(address, _)| address.to_owned());
         }
         if line.contains("Ctrl-C") {
             break;
         }
     }
     let drain = std::thread::spawn(move || lines.count());
+    // Not if something else has the port.
+    let page = pages.map(|address| shell(&format!("curl -s -i http://{address}/")));
     let outputs: Vec<(String, String)> =
         commands.iter().map(|command| (command.clone(), shell(command))).collect();
     let expected: &[(&str, &[&str], &[&str])] = &[
@@ -67,6 +72,10 @@ fn the_printed_lines_work_as_printed_and_ctrl_c_leaves_nothing_behind() {
         for text in *absent {
             assert!(!output.contains(text), "{text:?} is there after {command}\n{transcript}");
         }
+    }
+
+    if let Some(page) = page {
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("<title>pgwarrant"), "{page}");
     }
 
     let interrupted = Command::new("kill").args(["-INT", &demo.id().to_string()]).status();

@@ -3,7 +3,7 @@
 mod story;
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use pgwarrant_throwaway::{Cluster, Options, SHOP};
@@ -11,6 +11,9 @@ use pgwarrant_throwaway::{Cluster, Options, SHOP};
 use crate::cli::Failure;
 use crate::config::{self, Config, Host};
 use crate::serve;
+
+/// Where the pages are, if the file does not say.
+const PAGES: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 6480);
 
 /// Runs until Ctrl-C; then nothing is left.
 pub fn run(config_file: &Path) -> Result<(), Failure> {
@@ -28,6 +31,12 @@ pub fn run(config_file: &Path) -> Result<(), Failure> {
     // Grants and the audit trail end with the demo.
     config.store.path = cluster.directory().join("store");
     config.masking.key = config::MaskingKey::Generated(config.store.path.join("masking.key"));
+    // Without them the demo is as good in psql.
+    if config.api.is_none() && TcpListener::bind(PAGES).is_ok() {
+        let limits = pgwarrant_api::settings::Limits::default();
+        config.api =
+            Some(pgwarrant_api::Settings { listen: vec![PAGES], tls: None, public_url: None, limits });
+    }
     serve::until_interrupted(&config, |addresses| story(addresses, &cluster, &config))?;
     say("stopping; nothing is left behind");
     Ok(())
@@ -35,10 +44,11 @@ pub fn run(config_file: &Path) -> Result<(), Failure> {
 
 /// The demo's passwords are public, so nobody from elsewhere may reach it.
 fn refuse_exposure(config: &Config) -> Result<(), Failure> {
-    match config.listen.addresses.iter().find(|address| !address.ip().is_loopback()) {
+    let pages = config.api.iter().flat_map(|api| &api.listen);
+    match config.listen.addresses.iter().chain(pages).find(|address| !address.ip().is_loopback()) {
         Some(address) => Err(Failure::hint(
             format!("the demo is for loopback only, not for {address}: its passwords are public"),
-            "Set [listen] address = \"127.0.0.1:6432\", or run \"pgwarrant serve\" with users of your own.",
+            "Set [listen] address = \"127.0.0.1:6432\" and [api] listen = \"127.0.0.1:6480\", or run \"pgwarrant serve\" with users of your own.",
         )),
         None => Ok(()),
     }
@@ -63,8 +73,13 @@ fn story(addresses: &[SocketAddr], cluster: &Cluster, config: &Config) {
     let mut lines = vec![
         String::new(),
         format!("pgwarrant listens on {address}, in front of a PostgreSQL on port {}.", cluster.port),
-        "Paste these into another terminal, one after the other:".to_owned(),
     ];
+    if let Some(pages) = config.api.as_ref().and_then(|api| api.listen.first()) {
+        lines.push(format!(
+            "Asking and deciding in a browser: http://{pages} (as petra with petra-demo, or ada with ada-demo)."
+        ));
+    }
+    lines.push("Paste these into another terminal, one after the other:".to_owned());
     for (number, step) in story::STEPS.iter().enumerate() {
         lines.push(String::new());
         lines.push(format!("{}. {}", number + 1, step.says));
