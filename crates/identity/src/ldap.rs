@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::{GroupNames, TrustError, Verified, groups, name, trust};
+use crate::{GroupNames, TrustError, Verified, groups, name};
 
 mod session;
 mod template;
@@ -217,7 +217,7 @@ impl Directory {
         let connector = Connector {
             servers,
             starttls: settings.starttls,
-            tls: trust::client(settings.ca.as_deref())?,
+            tls: pgwarrant_http::tls(settings.ca.as_deref())?,
             timeout: settings.timeout / share,
         };
         let groups = match settings.groups {

@@ -25,16 +25,13 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-mod http;
 mod json;
 pub mod ldap;
 mod name;
 pub mod oidc;
 pub mod totp;
-mod trust;
 
-pub use http::UrlError;
-pub use trust::TrustError;
+pub use pgwarrant_http::{TrustError, UrlError};
 
 /// Somebody whose credential is good.
 #[derive(Clone, Debug, PartialEq, Eq)]

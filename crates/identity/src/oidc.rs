@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use pgwarrant_http::{Client, Url};
 use serde_json::Value;
 
-use crate::http::{Fetcher, Url};
-use crate::{GroupNames, Now, TrustError, UrlError, Verified, trust};
+use crate::{GroupNames, Now, TrustError, UrlError, Verified};
 
 mod claims;
 mod jwk;
@@ -227,7 +227,7 @@ impl Provider {
         let place = match &settings.jwks_uri {
             Some(uri) => {
                 let url = Url::parse(uri).map_err(SettingsError::JwksUri)?;
-                if issuer.is_tls && !url.is_tls {
+                if issuer.is_tls() && !url.is_tls() {
                     return Err(SettingsError::JwksPlain);
                 }
                 Place::Keys(url)
@@ -238,9 +238,9 @@ impl Provider {
                 Place::Discovery(url.map_err(SettingsError::Issuer)?)
             }
         };
-        let fetcher = Fetcher { tls: trust::client(settings.ca.as_deref())?, timeout: settings.timeout };
+        let client = Client::new(settings.ca.as_deref(), settings.timeout)?;
         let keys = Arc::new(Keys::new(Source {
-            fetcher,
+            client,
             issuer: settings.issuer.clone(),
             place,
             refresh: settings.keys_refresh,

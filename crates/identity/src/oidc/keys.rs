@@ -4,12 +4,14 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use pgwarrant_http::{Client, Url};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::jwk::{self, Algorithm, Key};
-use crate::http::{Fetcher, Url};
 use crate::json;
+
+const JSON: &str = "application/json";
 
 /// Between two attempts, whoever asks: so that tokens with made-up keys do not make us a nuisance,
 /// and an issuer that is down is not waited for by everybody.
@@ -17,7 +19,7 @@ pub(super) const BETWEEN: Duration = Duration::from_secs(10);
 
 /// Where keys come from, and how long they are good.
 pub(super) struct Source {
-    pub(super) fetcher: Fetcher,
+    pub(super) client: Client,
     pub(super) issuer: String,
     pub(super) place: Place,
     /// Older keys are fetched again.
@@ -143,13 +145,13 @@ impl Source {
                 &discovered
             }
         };
-        let body = self.fetcher.get(url).await.map_err(|problem| format!("keys: {problem}"))?;
+        let body = self.client.get(url, JSON).await.map_err(|problem| format!("keys: {problem}"))?;
         jwk::key_set(&body).map_err(|problem| format!("keys: {problem}"))
     }
 
     /// OpenID Connect Discovery 1.0, section 4.3.
     async fn discover(&self, url: &Url) -> Result<Url, String> {
-        let body = self.fetcher.get(url).await.map_err(|problem| problem.to_string())?;
+        let body = self.client.get(url, JSON).await.map_err(|problem| problem.to_string())?;
         let document = json::object(&body).map_err(|problem| problem.to_string())?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         if text("issuer") != Some(&self.issuer) {
@@ -157,7 +159,7 @@ impl Source {
         }
         let keys = text("jwks_uri").ok_or("it has no jwks_uri")?;
         let keys = Url::parse(keys).map_err(|problem| problem.to_string())?;
-        if url.is_tls && !keys.is_tls {
+        if url.is_tls() && !keys.is_tls() {
             return Err("its jwks_uri is not https".to_owned());
         }
         Ok(keys)

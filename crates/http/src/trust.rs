@@ -1,4 +1,4 @@
-//! Whose certificates we believe when we connect to a provider.
+//! Whose certificates we believe when we connect to others.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,9 @@ pub enum TrustError {
 
 /// TLS that checks certificates against the authorities in `ca`, a PEM file, and no others; or
 /// against the system's where there is none.
-pub(crate) fn client(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
+/// # Errors
+/// There are none, or the file cannot be read.
+pub fn tls(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     match ca {
         Some(path) => {
