@@ -437,17 +437,18 @@ impl Session {
             self.decide_entry(entry, false);
         }
         let first = failed.remove(0);
+        if first.swallow && self.ledger.head().is_some_and(|head| head.swallow) {
+            // Ahead of a Query, which will fail as well.
+            self.record_skipped(failed.iter().filter_map(|entry| running(&entry.payload)));
+            self.ahead_failed(&first.payload, error);
+            return Ok(());
+        }
         // The cancel that cuts a statement off may come while the server still prepares it.
         let cut_off = failed.iter().position(|entry| {
             error.sqlstate() == CANCELLED && running(&entry.payload).is_some_and(|run| run.cut.is_some())
         });
         let cut_off = cut_off.map(|at| failed.remove(at));
         self.record_skipped(failed.iter().filter_map(|entry| running(&entry.payload)));
-        if first.swallow && self.ledger.head().is_some_and(|head| head.swallow) {
-            // Ahead of a Query, which will fail as well.
-            self.ahead_failed(&first.payload, error);
-            return Ok(());
-        }
         let error = in_place(&first.payload, error);
         if let Work::Parse { name, .. } = &first.payload
             && name.is_empty()
