@@ -26,7 +26,7 @@ pub const PROBE: &str = "SELECT 'p'::pg_catalog.text, u.o, u.n::pg_catalog.text 
      FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
      AND pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid \
      UNION ALL SELECT 'w'::pg_catalog.text, 0::pg_catalog.int8, \
-     COALESCE(pg_catalog.current_setting('pgwarrant.wait', true), ''::pg_catalog.text)";
+     pg_catalog.substr(COALESCE(pg_catalog.current_setting('pgwarrant.wait', true), ''::pg_catalog.text), 1, 64)";
 
 /// What is known of the server's session.
 #[derive(Debug)]
