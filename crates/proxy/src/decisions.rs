@@ -1,21 +1,24 @@
-//! `pgwarrant.wait`: a statement that would be refused or masked, and would not if a pending request
-//! of its user's were approved, waits until that request is decided.
+//! `pgwarrant.wait`: a statement that would be refused or masked, and would not if pending requests of
+//! its user's were approved, waits until these are decided, one after the other.
 //!
-//! Whether it would is found out by analysing it as if it were: so nobody waits for a decision that
-//! makes no difference. A statement that is masked while nobody has been asked does not wait.
+//! Whether it would is found out by analysing it once as if they were: so nobody waits for a decision
+//! that makes no difference. A statement that is masked while nobody has been asked does not wait.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use pgwarrant_grants::{Request, RequestId, format_duration};
-use pgwarrant_sql::{Access, Context, GrantId, Statement, Verdict};
+use pgwarrant_sql::{Access, Context, GrantId, GrantScope, Verdict};
 
 use crate::cache::Analysed;
 use crate::diagnostics;
 use crate::prepared::Prepared;
 use crate::session::{Session, Step, Waited};
 
-/// The number of the grant that there would be.
-const IF_APPROVED: GrantId = GrantId::MAX;
+/// So many pending requests are looked at, the oldest first: colleagues can ask for a whole group, and
+/// each makes the analysis longer.
+const REQUESTS: usize = 32;
 
 /// What the message at the front of the input waits for.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +26,7 @@ pub struct Awaited {
     until: Instant,
     request: RequestId,
     /// It has waited long enough, and the client was told.
-    over: bool,
+    pub over: bool,
 }
 
 impl Session {
@@ -40,7 +43,7 @@ impl Session {
         let left = until.saturating_duration_since(now);
         let (user, database) = (&self.identity.principal, &self.database.settings.name);
         let pending = self.shared.live.pending_of(user, database);
-        let request = pending.iter().find(|request| self.would_help(request, analysed))?.id;
+        let request = self.helpful(&pending, analysed)?;
         let told = before.is_some_and(|before| before.request == request);
         let over = left.is_zero();
         if over && !before.is_some_and(|before| before.over) {
@@ -70,12 +73,17 @@ impl Session {
         self.await_decision(&analysed)
     }
 
-    /// Would some statement run that is refused, or show more than it does, if this were approved?
-    fn would_help(&self, request: &Request, analysed: &Analysed) -> bool {
-        let basis = analysed.basis();
-        let more = request.scope.bind(IF_APPROVED, &basis.catalogue);
+    /// The oldest request without which a statement would go on being refused, or show less, if all of
+    /// them were approved.
+    fn helpful(&self, pending: &[Arc<Request>], analysed: &Analysed) -> Option<RequestId> {
+        let (basis, pending) = (analysed.basis(), pending.get(..REQUESTS).unwrap_or(pending));
+        // Numbers that no grant has, the highest for the oldest.
+        let number = |place: usize| GrantId::MAX - place as GrantId;
+        let bind =
+            |(place, request): (usize, &Arc<Request>)| request.scope.bind(number(place), &basis.catalogue);
+        let more: Vec<GrantScope> = pending.iter().enumerate().flat_map(bind).collect();
         if more.is_empty() {
-            return false;
+            return None;
         }
         let scopes = basis.access.scopes.iter().cloned().chain(more).collect();
         let access = Access { scopes, ..Access::clone(&basis.access) };
@@ -86,13 +94,14 @@ impl Session {
             limits: &self.shared.settings.limits.sql,
             database: &self.database.settings.name,
         };
-        let Ok(granted) = pgwarrant_sql::analyse(&analysed.text, &context) else { return false };
-        let refused = |statement: &Statement| matches!(statement.verdict, Verdict::Refused(_));
-        granted
-            .statements
-            .iter()
-            .zip(analysed.statements())
-            .any(|(then, now)| !refused(then) && (refused(now) || then.touched.grants.contains(&IF_APPROVED)))
+        let granted = pgwarrant_sql::analyse(&analysed.text, &context).ok()?;
+        let helped = granted.statements.iter().zip(analysed.statements()).filter(|(then, now)| {
+            !matches!(then.verdict, Verdict::Refused(_)) && then.verdict != now.verdict
+        });
+        let used: HashSet<GrantId> =
+            helped.flat_map(|(then, _)| then.touched.grants.iter().copied()).collect();
+        let mut numbered = pending.iter().enumerate();
+        numbered.find(|(place, _)| used.contains(&number(*place))).map(|(_, request)| request.id)
     }
 
     /// A NOTICE, as soon as there is room for it between two frames.

@@ -201,7 +201,7 @@ impl Session {
         self.messages.watch_grants(self.grants_in_flight);
         // What the client sent before it closed its half is still done, as the server would; but nobody
         // need decide for a client that is gone.
-        let for_people = self.front.decision.is_some();
+        let for_people = self.front.decision.is_some_and(|awaited| !awaited.over);
         if self.client.ended && (for_people || !self.is_held()) && !self.upstream.output.is_full() {
             return Err(End::Client);
         }

@@ -83,6 +83,38 @@ async fn a_refused_statement_waits_too_and_a_denial_refuses_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_two_decisions_waits_for_both_and_for_no_third() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let (ada, petra) = (proxy.connect("ada").await, proxy.connect("petra").await);
+    let write = "UPDATE customers SET name = 'Somebody', phone = '0' WHERE id = 42";
+    let ask = |columns: &str| {
+        let arguments = "actions => 'select, update', reason => 'r'";
+        format!("SELECT state FROM pgwarrant.request('{columns}', {arguments})")
+    };
+    call(&ada, "SET pgwarrant.wait = '1 min'").await;
+    for column in ["customers.name", "customers.phone"] {
+        assert_eq!(call(&ada, &ask(column)).await, "pending");
+    }
+    let decisions = tokio::spawn(async move {
+        for id in [1, 2] {
+            sleep(A_WHILE).await;
+            call(&petra, &format!("SELECT state FROM pgwarrant.approve({id})")).await;
+        }
+    });
+    let began = Instant::now();
+    assert_eq!(call(&ada, write).await, "");
+    assert!(began.elapsed() >= 2 * A_WHILE);
+    decisions.await.expect("decisions");
+
+    // More of what one has already is nothing to wait for.
+    assert_eq!(call(&ada, &ask("customers.name")).await, "pending");
+    let began = Instant::now();
+    assert_eq!(call(&ada, NAME).await, "Somebody");
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn waiting_ends_in_time_on_request_and_with_the_client() {
     let shop = Shop::new().await;
     let proxy = proxy(&shop);
