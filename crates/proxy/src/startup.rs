@@ -85,6 +85,17 @@ fn add(passed: &mut Vec<(String, String)>, name: String, value: String) -> Resul
     if lower == SIGN_IN {
         return Ok(());
     }
+    if lower == pgwarrant_sql::WAIT {
+        pgwarrant_sql::wait(&value).map_err(|refusal| {
+            let fatal = Fatal::new(refusal.sqlstate, refusal.message);
+            match refusal.hint {
+                Some(hint) => fatal.hint(hint),
+                None => fatal,
+            }
+        })?;
+        passed.push((name, value));
+        return Ok(());
+    }
     if lower.starts_with("pgwarrant.") || lower == "pgwarrant" {
         return Err(not_yours(&name));
     }
@@ -205,6 +216,8 @@ mod tests {
     fn what_the_analysis_relies_on_is_not_the_client_s_to_choose() {
         for refused in [
             ("options", "-c pgwarrant.key=x"),
+            ("options", "-c pgwarrant.wait=soon"),
+            ("pgwarrant.wait", "25 h"),
             ("options", "--PGWARRANT.KEY=x"),
             ("options", "-c standard-conforming-strings=off"),
             ("Standard_Conforming_Strings", "off"),

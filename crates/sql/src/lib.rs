@@ -36,4 +36,4 @@ pub use statement::{
     Class, ConsoleArgument, ConsoleCall, Context, Effect, Limits, Reason, Refusal, SessionState, Statement,
     Touched, Verdict,
 };
-pub use wait::wait;
+pub use wait::{WAIT, wait};

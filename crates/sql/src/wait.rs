@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{Reason, Refusal};
 
-pub(crate) const WAIT: &str = "pgwarrant.wait";
+/// Its name.
+pub const WAIT: &str = "pgwarrant.wait";
 
 /// The longest wait.
 const MOST: Duration = Duration::from_secs(24 * 60 * 60);

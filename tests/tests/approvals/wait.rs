@@ -114,6 +114,25 @@ async fn a_statement_that_takes_two_decisions_waits_for_both_and_for_no_third() 
     assert!(began.elapsed() < Duration::from_secs(30));
 }
 
+/// The setting may come with the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_is_given_at_the_connections_start() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let connect = async |value: &str| {
+        let conninfo = format!("{} options='-c pgwarrant.wait={value}'", proxy.conninfo("ada"));
+        tokio_postgres::connect(&conninfo, NoTls).await
+    };
+    let error = connect("soon").await.err().expect("refused");
+    assert!(said(&error).starts_with("22023 invalid value for parameter"), "{}", said(&error));
+    let (ada, connection) = connect("700ms").await.expect("connected");
+    tokio::spawn(connection);
+    assert_eq!(call(&ada, ASK).await, "pending");
+    let began = Instant::now();
+    call(&ada, NAME).await;
+    assert!(began.elapsed() >= A_WHILE);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_ends_in_time_on_request_and_with_the_client() {
     let shop = Shop::new().await;
