@@ -6,7 +6,7 @@
 //! `holders`; so what was bound from an older state is kept under an older version.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,8 @@ use crate::{End, Grant, GrantId, GrantState, Principal, Who};
 const MAX_SEATS: usize = 65_536;
 /// Bound accesses shared by users with the same grants.
 const MAX_BOUND: usize = 16_384;
+/// Grants that may go before what was bound for them is let go of, or a quarter of all that is bound.
+const SWEEP: usize = 64;
 /// Earlier sets of deciding columns that are remembered.
 const MAX_EARLIER: usize = 16;
 /// Databases of one user that are kept at hand.
@@ -175,6 +177,8 @@ pub(crate) struct Table {
     /// What a set of grants amounts to in a database under a catalogue and a set of columns that
     /// decide. Scopes never change and numbers are never reused, so an entry is right for ever.
     bound: DashMap<(String, u64, u64, Vec<GrantId>), Arc<Access>>,
+    /// How many grants have gone since `bound` was last swept.
+    gone: AtomicUsize,
     nothing: Arc<Access>,
     /// How many of `live` and `scheduled` have rows of each kind: few kinds, however many grants.
     by_rows: Mutex<HashMap<RowKind, usize>>,
@@ -194,6 +198,7 @@ impl Table {
             scheduled: Mutex::default(),
             seats: DashMap::new(),
             bound: DashMap::new(),
+            gone: AtomicUsize::default(),
             nothing: Arc::default(),
             by_rows: Mutex::default(),
             deciding: ArcSwap::default(),
@@ -294,6 +299,18 @@ impl Table {
         if let Some((_, gone)) = self.live.remove(&id) {
             self.discount_rows(&gone.grant);
         }
+        if self.gone.fetch_add(1, Ordering::Relaxed) >= SWEEP.max(self.bound.len() / 4) {
+            self.gone.store(0, Ordering::Relaxed);
+            self.sweep();
+        }
+    }
+
+    /// Lets go of what was bound for grants that have gone, or for nobody that is at hand.
+    fn sweep(&self) {
+        self.bound.retain(|(.., grants), access| {
+            let is_held = || Arc::strong_count(access) > 1;
+            grants.is_empty() || is_held() && grants.iter().all(|id| self.live.contains_key(id))
+        });
     }
 
     /// Groups of the accounts of a person that have signed in.

@@ -1,0 +1,36 @@
+//! What a set of grants amounts to is kept as long as it may be asked for again.
+
+mod support;
+
+use std::sync::{Arc, Weak};
+
+use pgwarrant_grants::Principal;
+use pgwarrant_sql::Access;
+use support::{SHOP, Shop, ann, ask, bob};
+
+/// A proxy that has seen a million grants come and go holds as much as one that has seen a hundred.
+#[test]
+fn what_was_bound_for_grants_that_have_gone_is_let_go_of() {
+    let shop = Shop::open();
+    let access = |who: &Principal| shop.live.access(who, SHOP, &shop.catalogue);
+    let without = Arc::downgrade(&access(&bob()));
+    let mut bound: Vec<Weak<Access>> = Vec::new();
+    for _ in 0..500 {
+        let grant = shop.grant(ask("customers.email"));
+        bound.push(Arc::downgrade(&access(&ann())));
+        shop.live.release(&ann(), grant).unwrap();
+        access(&ann());
+    }
+    let kept = bound.iter().filter(|access| access.strong_count() > 0).count();
+    assert!(kept < 150, "{kept} of {} accesses are still there", bound.len());
+    assert!(without.strong_count() > 0);
+
+    // Nor is it forgotten while somebody has it.
+    shop.grant(ask("customers.email"));
+    let (version, other) = (access(&ann()).version, ann());
+    for _ in 0..200 {
+        let grant = shop.grant(ask("customers.phone"));
+        shop.live.release(&other, grant).unwrap();
+    }
+    assert_eq!(access(&other).version, version);
+}
