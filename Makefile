@@ -26,8 +26,8 @@ check: ## formatting, lints with warnings denied, dependencies
 bench: ## what pgwarrant costs beside a bare splice and other proxies (QUICK=1: in 3 minutes)
 	@tests/bin/install bench
 	cargo build --release --package pgwarrant --package pgwarrant-benches
-	cargo bench --quiet --package pgwarrant-benches -- --warm-up-time $(if $(QUICK),0.2,1) \
-		--measurement-time $(if $(QUICK),0.5,3) --sample-size $(if $(QUICK),10,50)
+	cargo bench --quiet --package pgwarrant-benches -- --warm-up-time $(if $(QUICK),0.1,1) \
+		--measurement-time $(if $(QUICK),0.2,3) --sample-size $(if $(QUICK),10,50)
 	@target/release/compare $(if $(QUICK),--quick) --criterion target/criterion
 
 soak: postgres ## ten minutes of 500 busy and 5,000 idle clients, while grants come and go

@@ -12,7 +12,7 @@ const APPLICATION: &str = "bench cold";
 
 pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
     let endpoint = world.pgwarrant()?.with_application(APPLICATION);
-    let share = if world.effort.quick { 0.3 } else { 1.0 };
+    let share = if world.effort.quick { 0.2 } else { 1.0 };
     let mut cold = Cold { endpoint: &endpoint, client: Client::connect(&endpoint)?, next: 0, sent: 0 };
     for case in CASES {
         let name = format!("new template, {}", case.name);

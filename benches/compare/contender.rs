@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::figure::Outcome;
 use crate::report::{DIRECT, HAPROXY, PGBOUNCER, PGCAT, PGDOG, PGWARRANT, SPLICE};
-use crate::settings::{self, Place};
+use crate::settings::{self, Place, Rules};
 
 /// Longer than any of them takes to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,10 +69,11 @@ pub fn start(
     directory: &Path,
     upstream: u16,
     verifiers: &[(String, String)],
+    rules: Rules<'_>,
 ) -> Outcome<Option<Contender>> {
     let directory = directory.join(name);
     fs::create_dir_all(&directory)?;
-    let place = Place { directory: &directory, port: free_port()?, upstream, verifiers };
+    let place = Place { directory: &directory, port: free_port()?, upstream, verifiers, rules };
     let Some(recipe) = recipe(name, &place)? else { return Ok(None) };
     launch(recipe, &place).map(Some)
 }
@@ -116,6 +117,7 @@ fn recipe(name: &'static str, place: &Place<'_>) -> Outcome<Option<Recipe>> {
         _ => {
             certificate(place.directory)?;
             fs::write(file("proxy.toml"), settings::pgwarrant(place))?;
+            fs::write(file(settings::POLICIES), place.rules.policies)?;
             command.arg("serve").arg("--config").arg(file("proxy.toml"));
             first_line(&program, "--version")
         }

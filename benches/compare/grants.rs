@@ -49,3 +49,8 @@ pub fn granted(request: &str) -> String {
 pub fn revoke(grant: &str) -> String {
     format!("SELECT * FROM pgwarrant.revoke({grant})")
 }
+
+/// The holder's statement.
+pub fn release(grant: &str) -> String {
+    format!("SELECT * FROM pgwarrant.release({grant})")
+}

@@ -21,6 +21,7 @@ mod cells;
 mod cold;
 mod contender;
 mod criterion;
+mod decided;
 mod dial;
 mod durable;
 mod figure;
@@ -65,6 +66,7 @@ const ROWS: &[Row] = &[
     Row { id: "revocation", what: "results that are cut off", run: revocation::run },
     Row { id: "view", what: "masks against a view", run: view::run },
     Row { id: "cold", what: "templates that nobody has sent before", run: cold::run },
+    Row { id: "decided", what: "requests that a rule approves", run: decided::run },
     Row { id: "logins", what: "logins", run: logins::run },
     Row { id: "idle", what: "memory of idle connections", run: idle::run },
     Row { id: CHECKS, what: "audit trail and masks", run: integrity::run },

@@ -23,6 +23,23 @@ pub fn password(user: &str) -> String {
     format!("{user}-bench")
 }
 
+/// A user who may ask, beside [`ASKER`] and with the same password.
+pub fn asker(number: u32) -> String {
+    format!("{ASKER}{number}")
+}
+
+/// By what pgwarrant decides about requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules<'a> {
+    /// In Cedar; empty: groups decide.
+    pub policies: &'a str,
+    /// So many more users may ask.
+    pub askers: u32,
+}
+
+/// Where [`Rules::policies`] are, in the contender's directory.
+pub const POLICIES: &str = "policies.cedar";
+
 /// What a contender is told.
 pub struct Place<'a> {
     /// Where it keeps its files.
@@ -32,19 +49,25 @@ pub struct Place<'a> {
     pub upstream: u16,
     /// Users with their SCRAM verifiers.
     pub verifiers: &'a [(String, String)],
+    pub rules: Rules<'a>,
 }
 
 /// Everything a deployment would have: labels, audit, notices, the wire guard, TLS.
 pub fn pgwarrant(place: &Place<'_>) -> String {
     let Place { port, upstream, .. } = place;
     let at = |name: &str| place.directory.join(name).display().to_string();
-    let users: String = place
-        .verifiers
-        .iter()
-        .map(|(name, verifier)| {
-            format!("[[user]]\nname = \"{name}\"\nscram = \"{verifier}\"\ngroups = [\"{name}\"]\n")
-        })
-        .collect();
+    let user = |name: &str, verifier: &str, group: &str| {
+        format!("[[user]]\nname = \"{name}\"\nscram = \"{verifier}\"\ngroups = [\"{group}\"]\n")
+    };
+    let mut users: String =
+        place.verifiers.iter().map(|(name, verifier)| user(name, verifier, name)).collect();
+    if let Some((group, verifier)) = place.verifiers.iter().find(|(name, _)| name == ASKER) {
+        users.extend((0..place.rules.askers).map(|number| user(&asker(number), verifier, group)));
+    }
+    let policy = match place.rules.policies {
+        "" => String::new(),
+        _ => format!("[policy]\nfiles = [\"{}\"]\n", at(POLICIES)),
+    };
     format!(
         r#"[listen]
 address = "127.0.0.1:{port}"
@@ -79,7 +102,7 @@ connections_per_user = {CONNECTIONS}
 probes = 1000000
 [notices]
 masked = true
-"#,
+{policy}"#,
         certificate = at("server.crt"),
         key = at("server.key"),
         labels = people::LABELS,

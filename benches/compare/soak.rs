@@ -77,6 +77,8 @@ async fn soak(plan: Plan, place: Arc<Place>) -> Outcome<bool> {
     let sign_ins = Arc::new(Semaphore::new(SIGN_INS));
     let shared = Shared { place, tally: Arc::new(Tally::default()), sign_ins, stop };
 
+    say("filling the history of grants …");
+    grants::fill_history(&shared).await?;
     say(&format!("signing in {} idle clients …", plan.idle));
     let waiting = sign_in(plan.idle, &shared).await;
     say(&format!("signing in {} busy clients; grants come and go …", plan.busy));

@@ -41,7 +41,7 @@ FROM people";
 pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
     let proxy = world.pgwarrant()?.with_application("bench view");
     let direct = world.endpoint(world.contender(DIRECT)?).with_user(SUPERUSER, "");
-    let rounds = if world.effort.quick { 5 } else { 21 };
+    let rounds = if world.effort.quick { 3 } else { 21 };
     for case in CASES {
         let line = Line::new(&format!("masked, {}", case.name), "ms");
         report.line(match case.must {

@@ -15,7 +15,7 @@ use crate::dial::Endpoint;
 use crate::figure::Outcome;
 use crate::integrity::Sent;
 use crate::report::{COLUMNS, DIRECT, PGWARRANT};
-use crate::settings::{BENCH, DATABASE, UPSTREAM, USERS, password};
+use crate::settings::{BENCH, DATABASE, Rules, UPSTREAM, USERS, password};
 use crate::{people, pgbench};
 
 /// pgbench's: a million rows in pgbench_accounts.
@@ -41,7 +41,7 @@ impl Effort {
     }
 
     pub fn quick() -> Effort {
-        Effort { quick: true, rounds: 2, transactions: 1_200 }
+        Effort { quick: true, rounds: 2, transactions: 600 }
     }
 }
 
@@ -70,7 +70,7 @@ impl World {
         let mut contenders = vec![Contender::direct(cluster.port, version)];
         let mut absent = Vec::new();
         for name in COLUMNS.into_iter().filter(|name| *name != DIRECT) {
-            match contender::start(name, directory.path(), cluster.port, &verifiers)? {
+            match contender::start(name, directory.path(), cluster.port, &verifiers, Rules::default())? {
                 Some(contender) => contenders.push(contender),
                 None => absent.push(name),
             }
@@ -114,7 +114,15 @@ impl World {
     /// Another process of a contender, with files of its own in the directory `place`: one that has
     /// never held a connection. Nothing where its program is not installed.
     pub fn fresh(&self, name: &'static str, place: &str) -> Outcome<Option<Contender>> {
-        contender::start(name, &self.directory.path().join(place), self.cluster.port, &self.verifiers)
+        let directory = self.directory.path().join(place);
+        contender::start(name, &directory, self.cluster.port, &self.verifiers, Rules::default())
+    }
+
+    /// Another pgwarrant, whose requests are decided by these rules.
+    pub fn ruled(&self, place: &str, rules: Rules<'_>) -> Outcome<Contender> {
+        let directory = self.directory.path().join(place);
+        let started = contender::start(PGWARRANT, &directory, self.cluster.port, &self.verifiers, rules)?;
+        started.ok_or_else(|| format!("{PGWARRANT} was not found").into())
     }
 
     /// Waits until what contenders put off until later is done: pgwarrant writes its audit trail
@@ -131,7 +139,7 @@ impl World {
 
 fn server() -> Server {
     let settings = [
-        "max_connections = 1500",
+        "max_connections = 2500",
         "shared_buffers = '256MB'",
         "track_activity_query_size = 16384",
         // Nothing of PostgreSQL's own may come in between.

@@ -3,15 +3,53 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::Shared;
 use super::clients::{Dice, connect, text};
+use super::{OFFICES, Shared};
 use crate::figure::Outcome;
-use crate::grants::{approve, granted, request, revoke};
+use crate::grants::{approve, granted, release, request, revoke};
 use crate::settings::{APPROVER, ASKER, password};
 
 const COLUMNS: [&str; 4] = ["people.email", "people.*", "people.name, people.email", "category:contact"];
+
+/// So many ended grants and decided requests are kept at hand: from then on, one more is one fewer.
+const HISTORY: u32 = 1_000;
+
+/// Has the proxy see as many grants as it remembers, so that it is one that has run for days.
+pub async fn fill_history(shared: &Shared) -> Outcome<()> {
+    let mut offices = JoinSet::new();
+    for _ in 0..OFFICES {
+        let shared = shared.clone();
+        offices.spawn(async move {
+            let briefly = async || {
+                let (asker, approver) = sign_in(&shared).await?;
+                for _ in 0..HISTORY / OFFICES {
+                    let request = value(&asker, &request("people.email", "60 s")).await?;
+                    value(&approver, &approve(&request)).await?;
+                    let grant = value(&asker, &granted(&request)).await?;
+                    value(&asker, &release(&grant)).await?;
+                }
+                Outcome::Ok(())
+            };
+            briefly().await.map_err(|error| format!("grants: {error}"))
+        });
+    }
+    while let Some(done) = offices.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+/// Who asks, and who decides.
+async fn sign_in(shared: &Shared) -> Outcome<(Client, Client)> {
+    let one = |user: &str| {
+        let endpoint = shared.place.endpoint.with_user(user, &password(user));
+        async move { connect(&endpoint).await.map_err(|error| text(&error)) }
+    };
+    Ok((one(ASKER).await?, one(APPROVER).await?))
+}
 
 /// One grant after another, until it is told to stop.
 pub async fn come_and_go(shared: Shared, number: u32) {
@@ -21,11 +59,7 @@ pub async fn come_and_go(shared: Shared, number: u32) {
 }
 
 async fn decide(shared: &Shared, number: u32) -> Outcome<()> {
-    let sign_in = |user: &str| {
-        let endpoint = shared.place.endpoint.with_user(user, &password(user));
-        async move { connect(&endpoint).await.map_err(|error| text(&error)) }
-    };
-    let (asker, approver) = (sign_in(ASKER).await?, sign_in(APPROVER).await?);
+    let (asker, approver) = sign_in(shared).await?;
     let mut dice = Dice(u64::from(number) << 32);
     while !*shared.stop.borrow() {
         let columns = COLUMNS.get(dice.below(4) as usize).copied().unwrap_or("people.email");
@@ -43,7 +77,7 @@ async fn decide(shared: &Shared, number: u32) -> Outcome<()> {
         tokio::time::sleep(life + Duration::from_millis(dice.below(1000).into())).await;
         match end {
             0 => {}
-            1 => drop(value(&asker, &format!("SELECT * FROM pgwarrant.release({grant})")).await?),
+            1 => drop(value(&asker, &release(&grant)).await?),
             _ => drop(value(&approver, &revoke(&grant)).await?),
         }
         // Without one for a while, so that masked rows come too.

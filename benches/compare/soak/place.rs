@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::dial::Endpoint;
 use crate::figure::Outcome;
 use crate::report::PGWARRANT;
-use crate::settings::{self, BENCH, DATABASE, UPSTREAM, USERS, password};
+use crate::settings::{self, BENCH, DATABASE, Rules, UPSTREAM, USERS, password};
 use crate::{contender, people};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -134,7 +134,13 @@ fn configure(
     verifiers: &[(String, String)],
 ) -> Outcome<()> {
     contender::certificate(directory.path())?;
-    let place = settings::Place { directory: directory.path(), port, upstream: cluster.port, verifiers };
+    let place = settings::Place {
+        directory: directory.path(),
+        port,
+        upstream: cluster.port,
+        verifiers,
+        rules: Rules::default(),
+    };
     let mut text = settings::pgwarrant(&place);
     let socket =
         format!("postgres:///{DATABASE}?host={}&port={}", cluster.directory().display(), cluster.port);
