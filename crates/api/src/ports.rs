@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use pgwarrant_catalog::Catalogue;
-use pgwarrant_grants::{Principal, SignIn, Source};
+use pgwarrant_grants::{Estimate, Principal, SignIn, Source};
 
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -76,6 +76,9 @@ pub trait Proxy: Send + Sync + 'static {
 
     /// What is protected in a database now. None: there is none of this name.
     fn catalogue(&self, database: &str) -> Option<Arc<Catalogue>>;
+
+    /// How many rows a request is about. None: that is not known.
+    fn estimated_rows<'a>(&'a self, database: &'a str, estimate: Estimate) -> Answer<'a, Option<u64>>;
 
     fn sessions(&self) -> Vec<Session>;
 

@@ -338,7 +338,7 @@ impl Inner {
         _ = self.events.send(event);
     }
 
-    fn find_in_memory(&self, id: GrantId) -> Option<Arc<Grant>> {
+    pub(crate) fn find_in_memory(&self, id: GrantId) -> Option<Arc<Grant>> {
         let scheduled = self.table.scheduled(id);
         let live = || self.table.get(id).map(|live| live.grant());
         let unreviewed = || read(&self.unreviewed).get(&id).cloned();

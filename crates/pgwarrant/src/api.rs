@@ -9,7 +9,7 @@ use pgwarrant_api::tokens::Tokens;
 use pgwarrant_api::{Listening, Parts, Settings};
 use pgwarrant_audit::Trail;
 use pgwarrant_catalog::Catalogue;
-use pgwarrant_grants::{Live, Principal, Source};
+use pgwarrant_grants::{Estimate, Live, Principal, Source};
 use pgwarrant_identity::Now;
 use pgwarrant_identity::totp::{self, SecondFactors};
 use pgwarrant_proxy::{Admitted, Handle, SignInService};
@@ -73,6 +73,10 @@ impl Proxy for Databases {
 
     fn catalogue(&self, database: &str) -> Option<Arc<Catalogue>> {
         self.0.catalogue(database)
+    }
+
+    fn estimated_rows<'a>(&'a self, database: &'a str, estimate: Estimate) -> Answer<'a, Option<u64>> {
+        Box::pin(self.0.estimated_rows(database, estimate))
     }
 
     fn sessions(&self) -> Vec<Session> {

@@ -13,6 +13,7 @@ use pgwarrant_sql::console::fill;
 use pgwarrant_sql::{Access, Class, ConsoleCall, Piece, Reason, Refusal, Verdict};
 
 use crate::cache::Analysed;
+use crate::database::Database;
 use crate::identity::Identity;
 use crate::plan::Planned;
 use crate::refuse;
@@ -107,6 +108,7 @@ impl Session {
             live: self.shared.live.clone(),
             trail: self.shared.trail.clone(),
             identity: self.identity.clone(),
+            database: self.database.clone(),
             catalogue: self.basis.catalogue.clone(),
             access: self.basis.access.clone(),
         }
@@ -120,6 +122,7 @@ struct Console {
     live: Live,
     trail: Trail,
     identity: Arc<Identity>,
+    database: Arc<Database>,
     catalogue: Arc<Catalogue>,
     access: Arc<Access>,
 }
@@ -140,7 +143,19 @@ impl Console {
             return self.second_factor(step, arguments).await;
         }
         let name = name.to_owned();
-        blocking(move || self.act(&name, &arguments)).await?
+        let estimated_rows = self.estimated_rows(&name, &arguments).await;
+        blocking(move || self.act(&name, &arguments, estimated_rows)).await?
+    }
+
+    /// How many rows a request is about, as far as that is known.
+    async fn estimated_rows(&self, name: &str, arguments: &Arguments) -> Option<u64> {
+        let (live, catalogue) = (&self.live, &self.catalogue);
+        let estimate = match name {
+            "request" => live.estimate(self.who(), catalogue, &arguments.ask()),
+            "extend" => live.estimate_more(arguments.number("grant_id").ok()?, catalogue),
+            _ => None,
+        }?;
+        self.database.counts.estimated(estimate).await
     }
 }
 

@@ -15,8 +15,9 @@ use pgwarrant_catalog::{
     BindOptions, CHANGE_POLL, CHANGE_PROBE, Catalogue, Finding, Label, SESSION_SETUP, Snapshot, bind, queries,
 };
 use pgwarrant_wire::stream::Stream;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
+use crate::counting::{Counts, Question};
 use crate::error::Error;
 use crate::line::{self, LineError, Rows};
 use crate::settings;
@@ -37,6 +38,8 @@ pub struct Database {
     pub warm: Warm,
     labels: Vec<Label>,
     trusted_functions: Vec<String>,
+    /// How many rows relations have.
+    pub counts: Counts,
     catalogue: ArcSwap<Catalogue>,
     /// Of that catalogue; changed after it.
     version: AtomicU64,
@@ -62,6 +65,7 @@ pub struct Findings {
 pub struct Loader {
     database: Arc<Database>,
     line: Option<Line>,
+    questions: mpsc::Receiver<Question>,
     /// What [`CHANGE_PROBE`] said of the catalogue in force.
     seen: Option<Rows>,
 }
@@ -102,7 +106,9 @@ impl Database {
         labels: Vec<Label>,
         trusted_functions: Vec<String>,
     ) -> Result<(Arc<Self>, Loader), Error> {
+        let (counts, questions) = Counts::new();
         let database = Arc::new(Self {
+            counts,
             warm: Warm::new(settings.warm),
             settings,
             labels,
@@ -116,7 +122,7 @@ impl Database {
             started: Instant::now(),
             looked: AtomicU64::new(0),
         });
-        let mut loader = Loader { database: database.clone(), line: None, seen: None };
+        let mut loader = Loader { database: database.clone(), line: None, questions, seen: None };
         loader.look(Depth::Exact).await.map_err(|error| Error::Catalogue {
             database: database.settings.name.clone(),
             problem: error.to_string(),
@@ -164,9 +170,14 @@ impl Loader {
         let mut failures = 0u32;
         loop {
             let pause = database.settings.poll * 2u32.saturating_pow(failures.min(4));
-            let depth = tokio::select! {
-                () = tokio::time::sleep(pause) => Depth::Glance,
-                () = database.wake.notified() => Depth::Exact,
+            let next = tokio::time::sleep(pause);
+            tokio::pin!(next);
+            let depth = loop {
+                tokio::select! {
+                    () = &mut next => break Depth::Glance,
+                    () = database.wake.notified() => break Depth::Exact,
+                    Some(question) = self.questions.recv() => self.count(question).await,
+                }
             };
             let asked = database.asked.load(Ordering::Acquire);
             match self.look(depth).await {
@@ -234,6 +245,12 @@ impl Loader {
 }
 
 impl Loader {
+    /// A connection that breaks here is found broken at the next look.
+    async fn count(&mut self, question: Question) {
+        let answer = tokio::time::timeout(PATIENCE, self.query(&question.text())).await;
+        question.tell(&answer.map_or_else(|_| Rows::new(), Result::unwrap_or_default));
+    }
+
     /// Runs a query on the proxy's own connection.
     pub async fn query(&mut self, text: &str) -> Result<Rows, LoadError> {
         match &mut self.line {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use pgwarrant_catalog::Catalogue;
-use pgwarrant_grants::{Principal, SignIn};
+use pgwarrant_grants::{Estimate, Principal, SignIn};
 
 use crate::server::Shared;
 
@@ -47,6 +47,11 @@ impl Handle {
     /// What is protected in a database now. None: there is none of this name.
     pub fn catalogue(&self, database: &str) -> Option<Arc<Catalogue>> {
         self.0.databases.get(database).map(|database| database.catalogue())
+    }
+
+    /// How many rows a request is about. None: that is not known.
+    pub async fn estimated_rows(&self, database: &str, estimate: Estimate) -> Option<u64> {
+        self.0.databases.get(database)?.counts.estimated(estimate).await
     }
 
     /// Those that have signed in.

@@ -34,6 +34,7 @@ mod audit_trail;
 mod cache;
 mod client;
 mod console;
+mod counting;
 mod cutoff;
 mod database;
 mod decisions;

@@ -137,6 +137,52 @@ impl Predicate {
     pub fn columns(&self) -> &[i16] {
         &self.columns
     }
+
+    /// How many rows it is true of at most, where no two rows have the same values in the columns
+    /// `key`. None: its literals do not say.
+    pub fn at_most(&self, key: &[i16]) -> Option<u64> {
+        if key.is_empty() { None } else { self.condition.at_most(key) }
+    }
+}
+
+impl Condition {
+    fn at_most(&self, key: &[i16]) -> Option<u64> {
+        match self {
+            Self::Any(parts) => {
+                parts.iter().try_fold(0u64, |sum, part| Some(sum.saturating_add(part.at_most(key)?)))
+            }
+            Self::All(parts) => {
+                parts.iter().filter_map(|part| part.at_most(key)).chain(product(parts, key)).min()
+            }
+            one => product(std::slice::from_ref(one), key),
+        }
+    }
+
+    /// So many values at most are left for the column by this alone.
+    fn values_of(&self, attnum: i16) -> Option<u64> {
+        match self {
+            Self::Compare(column, Comparison::Equal, _) if column.is_exactly(attnum) => Some(1),
+            Self::In { column, negated: false, values } if column.is_exactly(attnum) => {
+                u64::try_from(values.len()).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Of conditions that all hold: the combinations of values that they leave for the key.
+fn product(parts: &[Condition], key: &[i16]) -> Option<u64> {
+    key.iter().try_fold(1u64, |product, attnum| {
+        let values = parts.iter().filter_map(|part| part.values_of(*attnum)).min()?;
+        Some(product.saturating_mul(values))
+    })
+}
+
+impl Column {
+    /// Does one literal mean one value? Not where several are equal to it, as in lower case.
+    fn is_exactly(&self, attnum: i16) -> bool {
+        self.attnum == attnum && matches!(self.operand, Operand::Typed(_))
+    }
 }
 
 impl Condition {

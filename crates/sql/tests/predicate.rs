@@ -371,3 +371,28 @@ proptest! {
         prop_assert_eq!(strings[0].string_value(&sql).unwrap(), value);
     }
 }
+
+#[test]
+fn rows_that_a_key_names_are_counted() {
+    let customers = customers();
+    let cases: [(&[i16], &str, Option<u64>); 14] = [
+        (&[1], "id = 42", Some(1)),
+        (&[1], "id IN (1, 2, 3)", Some(3)),
+        (&[1], "id IN (1, 2, 3) AND id = 2", Some(1)),
+        (&[1], "id = 1 OR id IN (2, 3)", Some(3)),
+        (&[1], "(id = 1 OR id = 2) AND NOT closed", Some(2)),
+        (&[1], "id = 1 OR closed", None),
+        (&[1], "NOT id = 42", None),
+        (&[1], "id NOT IN (1, 2)", None),
+        (&[1], "id BETWEEN 1 AND 2", None),
+        (&[1], "region = 'EU'", None),
+        (&[1, 2], "id = 42", None),
+        (&[1, 2], "id IN (1, 2) AND region IN ('EU', 'UK', 'US')", Some(6)),
+        // Equal in lower case: who knows how many.
+        (&[11], "email = 'a@example.com'", None),
+        (&[], "id = 42", None),
+    ];
+    for (key, text, expected) in cases {
+        assert_eq!(parse(text, &customers).expect(text).at_most(key), expected, "{text}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use pgwarrant_tests::Shop;
 
-use crate::{POLICIES, call, email, proxy};
+use crate::{POLICIES, call, email, proxy, with_policies};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_a_rule_approves_is_a_live_grant_in_its_answer() {
@@ -187,4 +187,65 @@ async fn a_draft_is_tried_on_the_requests_in_the_trail() {
         !wrong.success && wrong.stderr.contains("al_rows") && wrong.stderr.contains("all_rows"),
         "{wrong:?}"
     );
+}
+
+/// Rows that their primary key names are as many as there are keys; of others PostgreSQL knows how many
+/// the table has. What a condition on other columns says of the rows is no request's business: it would
+/// tell of the values.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_sees_how_many_rows_are_asked_for() {
+    const FEW: &str = r#"
+@id("few")
+@decision("approve")
+permit (principal in Group::"engineering", action, resource)
+when { context has estimated_rows && context.estimated_rows <= 3 };
+
+@id("many")
+@decision("ask")
+@approvers("privacy")
+permit (principal, action, resource);
+"#;
+    let shop = Shop::new().await;
+    let (direct, proxy) = (&shop.direct, with_policies(&shop, FEW));
+    let ada = proxy.connect("ada").await;
+    let mut number = 0;
+    let mut asked = async |columns: &str, rows: &str| {
+        let rows = if rows.is_empty() { String::new() } else { format!("rows => '{rows}', ") };
+        let ask = format!("SELECT state FROM pgwarrant.request('{columns}', {rows}reason => 'r')");
+        let state = call(&ada, &ask).await;
+        number += 1;
+        let facts =
+            format!("SELECT COALESCE(facts ->> 'estimated_rows', '?') FROM pgwarrant.explain({number})");
+        format!("{state} {}", call(&ada, &facts).await)
+    };
+    direct.batch_execute("ANALYZE customers").await.expect("analysed");
+    let all = direct.query_one("SELECT reltuples::int8 FROM pg_class WHERE oid = 'customers'::regclass", &[]);
+    let all: i64 = all.await.expect("an estimate").get(0);
+    assert!(all > 3);
+    let all = format!("pending {all}");
+    for (rows, expected) in [
+        ("id = 42", "approved 1"),
+        ("id IN (1, 2, 3)", "approved 3"),
+        ("id = 1 OR id = 2", "approved 2"),
+        ("id IN (1, 2, 3, 4)", "pending 4"),
+        ("id = 42 AND name = ''Somebody''", "approved 1"),
+        ("NOT id = 42", all.as_str()),
+        ("id = 42 OR name = ''Somebody''", all.as_str()),
+        ("name = ''Somebody''", all.as_str()),
+        ("id > 1", all.as_str()),
+        ("", all.as_str()),
+    ] {
+        assert_eq!(asked("customers.email", rows).await, expected, "{rows}");
+    }
+    // Never analysed: nothing is known of it, and no rule takes it for few.
+    direct
+        .batch_execute("UPDATE pg_class SET reltuples = -1 WHERE oid = 'payments'::regclass")
+        .await
+        .expect("set");
+    assert_eq!(asked("payments.iban", "").await, "pending ?");
+    // The rows of a partitioned table are those of its partitions.
+    direct.batch_execute("ANALYZE page_views").await.expect("analysed");
+    let views = direct.query_one("SELECT count(*) FROM page_views", &[]).await.expect("a count");
+    let views: i64 = views.get(0);
+    assert_eq!(asked("page_views.ip", "").await, format!("pending {views}"));
 }

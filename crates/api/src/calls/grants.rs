@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use pgwarrant_grants as grants;
-use pgwarrant_grants::{AskMore, Live, parse_verdict};
+use pgwarrant_grants::{AskMore, Context, Live, parse_verdict};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -147,8 +147,13 @@ pub async fn extend(
             .hint("Ask for a new grant.")
     })?;
     let ask = AskMore { duration: more.duration, reason: Some(more.reason), urgency: more.urgency };
+    let estimated_rows = match api.live.estimate_more(id, &catalogue) {
+        Some(estimate) => api.proxy.estimated_rows(&grant.database, estimate).await,
+        None => None,
+    };
     api.blocking(move |api| {
-        let asked = api.live.extend(&by.who, id, &catalogue, ask, &by.context);
+        let context = Context { estimated_rows, ..by.context };
+        let asked = api.live.extend(&by.who, id, &catalogue, ask, &context);
         let outcome = asked.map_err(named_nothing)?;
         let location = format!("/v1/requests/{}", outcome.request.id);
         Ok(Created { location, body: Outcome::asked(&outcome, &api.live, &by) })

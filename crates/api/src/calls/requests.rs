@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use pgwarrant_grants as grants;
-use pgwarrant_grants::{Ask as Asked, Live, RequestState};
+use pgwarrant_grants::{Ask as Asked, Context, Live, RequestState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -155,8 +155,13 @@ pub async fn ask(
         urgency: new.urgency,
         not_after: None,
     };
+    let estimated_rows = match api.live.estimate(&by.who, &catalogue, &ask) {
+        Some(estimate) => api.proxy.estimated_rows(&database, estimate).await,
+        None => None,
+    };
     api.blocking(move |api| {
-        let asked = api.live.request(&by.who, &database, &catalogue, ask, &by.context);
+        let context = Context { estimated_rows, ..by.context };
+        let asked = api.live.request(&by.who, &database, &catalogue, ask, &context);
         let outcome = asked.map_err(named_nothing)?;
         let location = format!("/v1/requests/{}", outcome.request.id);
         Ok(Created { location, body: Outcome::asked(&outcome, &api.live, &by) })

@@ -1,6 +1,6 @@
 //! What the functions of the schema `pgwarrant` do.
 
-use pgwarrant_grants::{Grant, Outcome, Request, RequestId, parse_verdict};
+use pgwarrant_grants::{Context, Grant, Outcome, Request, RequestId, parse_verdict};
 use pgwarrant_sql::{Reason, Refusal};
 use serde_json::json;
 
@@ -10,9 +10,15 @@ use super::{Console, Row, refused};
 use crate::refuse;
 
 impl Console {
-    /// Acts. Giving waits for the disk.
-    pub fn act(&self, name: &str, arguments: &Arguments) -> Result<Vec<Row>, Refusal> {
-        let (live, who, context) = (&self.live, self.who(), self.identity.context());
+    /// Acts. Giving waits for the disk. `estimated_rows`: of what is asked for.
+    pub fn act(
+        &self,
+        name: &str,
+        arguments: &Arguments,
+        estimated_rows: Option<u64>,
+    ) -> Result<Vec<Row>, Refusal> {
+        let (live, who) = (&self.live, self.who());
+        let context = Context { estimated_rows, ..self.identity.context() };
         let reason = arguments.text("reason");
         let row = match name {
             "request" => {

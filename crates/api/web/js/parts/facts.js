@@ -78,7 +78,7 @@ function rows(thing, facts) {
   const many =
     facts?.estimated_rows === null || facts?.estimated_rows === undefined
       ? null
-      : `, about ${count(facts.estimated_rows, "row")}`;
+      : `, at most about ${count(facts.estimated_rows, "row")}`;
   if (thing.rows === null) return [h("span", { class: "tag warn" }, "all rows"), many];
   return [
     code(thing.rows),
