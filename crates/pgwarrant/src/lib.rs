@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod logging;
 pub mod policy;
+pub mod reload;
 pub mod serve;
 pub mod user;
 pub mod wiring;

@@ -4,7 +4,6 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use pgwarrant_audit::control::{Reply, Request};
 use pgwarrant_audit::{Filter, Kind};
@@ -54,10 +53,18 @@ pub fn load(config: &Config, files: &[PathBuf]) -> Result<Policies, Vec<Problem>
 ///
 /// # Errors
 /// As [`load`].
-pub fn arbiter(config: &Config) -> Result<Arc<dyn Arbiter>, Vec<Problem>> {
-    match &config.policy {
-        Some(policy) => Ok(Arc::new(load(config, &policy.files)?)),
-        None => Ok(Arc::new(ByGroups::new(&wiring::grants(config)))),
+pub fn arbiter(config: &Config) -> Result<Box<dyn Arbiter>, Vec<Problem>> {
+    of_files(config, config.policy.as_ref().map(|policy| policy.files.as_slice()))
+}
+
+/// The same with policies in these files, whatever the configuration names; None: the groups decide.
+///
+/// # Errors
+/// As [`load`].
+pub fn of_files(config: &Config, files: Option<&[PathBuf]>) -> Result<Box<dyn Arbiter>, Vec<Problem>> {
+    match files {
+        Some(files) => Ok(Box::new(load(config, files)?)),
+        None => Ok(Box::new(ByGroups::new(&wiring::grants(config)))),
     }
 }
 

@@ -15,15 +15,17 @@ use tokio::sync::oneshot;
 
 use crate::cli::Failure;
 use crate::config::{self, Config};
+use crate::reload::{self, InForce};
 use crate::{api, logging, policy, wiring};
 
-/// Runs until SIGINT or SIGTERM.
+/// Runs until SIGINT or SIGTERM; SIGHUP has the policies read again.
 pub fn run(config_file: &Path) -> Result<(), Failure> {
     let config = config::load(config_file).map_err(|problems| Failure::new(problems.to_string()))?;
     if !config.warnings.problems.is_empty() {
         let _ = writeln!(std::io::stderr(), "{}", config.warnings);
     }
-    until_interrupted(&config, |addresses| {
+    let source = reload::Source::of(config_file);
+    until_interrupted(&Arc::new(config), Some(source), |addresses| {
         for address in addresses {
             tracing::info!("listening on {address}");
         }
@@ -31,22 +33,35 @@ pub fn run(config_file: &Path) -> Result<(), Failure> {
 }
 
 /// Runs the proxy until SIGINT or SIGTERM; `ready` is told the addresses once clients can connect.
-pub fn until_interrupted(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), Failure> {
+/// SIGHUP has the policies read again where a file is given.
+pub fn until_interrupted(
+    config: &Arc<Config>,
+    source: Option<reload::Source>,
+    ready: impl FnOnce(&[SocketAddr]),
+) -> Result<(), Failure> {
     logging::start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("could not start: {error}")))?;
-    runtime.block_on(until(config, ready))
+    runtime.block_on(until(config, source, ready))
 }
 
-async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), Failure> {
+async fn until(
+    config: &Arc<Config>,
+    source: Option<reload::Source>,
+    ready: impl FnOnce(&[SocketAddr]),
+) -> Result<(), Failure> {
     let directory = config.store.path.as_path();
     let cannot =
         |what: &'static str| move |error: std::io::Error| Failure::new(format!("could not {what}: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot("wait for SIGINT"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot("wait for SIGTERM"))?;
+    let reloads = match source {
+        Some(source) => Some((signal(SignalKind::hangup()).map_err(cannot("wait for SIGHUP"))?, source)),
+        None => None,
+    };
 
     let store = pgwarrant_audit::open_database(directory)
         .map_err(|error| Failure::hint(format!("could not open the store: {error}"), "See [store] path."))?;
@@ -54,8 +69,8 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         .map_err(|error| Failure::hint(format!("could not open the audit trail: {error}"), error.hint()))?;
     let saved = SledStore::open(&store, directory)
         .map_err(|error| Failure::new(format!("could not open the grants: {error}")))?;
-    let arbiter = policy::arbiter(config).map_err(policy::failure)?;
-    let live = Live::open_with(saved, SystemClock, wiring::grants(config), arbiter)
+    let arbiter = InForce::new(policy::arbiter(config).map_err(policy::failure)?);
+    let live = Live::open_with(saved, SystemClock, wiring::grants(config), arbiter.clone())
         .map_err(|error| Failure::new(format!("could not load the grants: {error}")))?;
     let settings = wiring::proxy(config)?;
     let sign_in = SignInService::new(&settings).map_err(|error| Failure::new(error.to_string()))?;
@@ -66,6 +81,9 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
 
     tokio::spawn(live.clone().run_expiry());
     end_removed(config, &live)?;
+    let reloads = reloads.map(|(signal, source)| {
+        tokio::spawn(reload::at_signals(signal, source, Arc::clone(config), arbiter, trail.clone()))
+    });
     let control = tokio::spawn({
         let (trail, directory) = (trail.clone(), directory.to_owned());
         async move {
@@ -117,6 +135,9 @@ async fn until(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         api.abort();
     }
     control.abort();
+    if let Some(reloads) = reloads {
+        reloads.abort();
+    }
     live.close().map_err(|error| Failure::new(format!("could not save the grants: {error}")))?;
     let closed = trail.close().await;
     outcome.map_err(|error| Failure::new(error.to_string()))?;

@@ -1,6 +1,10 @@
 //! What policies say is what happens, and how the draft of others would have decided.
 
-use pgwarrant_tests::Shop;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use pgwarrant_tests::{Proxy, Shop};
 
 use crate::{POLICIES, call, email, proxy, with_policies};
 
@@ -248,4 +252,64 @@ permit (principal, action, resource);
     let views = direct.query_one("SELECT count(*) FROM page_views", &[]).await.expect("a count");
     let views: i64 = views.get(0);
     assert_eq!(asked("page_views.ip", "").await, format!("pending {views}"));
+}
+
+/// Tells the proxy to read its policies again, and waits until its log has more about that.
+fn reload(proxy: &Proxy) -> String {
+    let before = proxy.log().len();
+    let pid = proxy.process_id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill").success());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let log = proxy.log();
+        let more = log.get(before..).unwrap_or_default();
+        if more.contains("read again") {
+            return more.to_owned();
+        }
+        assert!(Instant::now() < deadline, "{log}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_are_read_again_at_a_signal_as_a_whole_or_not_at_all() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let (ada, aud) = (proxy.connect("ada").await, proxy.connect("aud").await);
+    let config = std::fs::read_to_string(proxy.config()).expect("a configuration");
+    let (_, file) = config.rsplit_once("files = [\"").expect("policies");
+    let file = file.split_once('"').expect("a name").0;
+    let ask = "SELECT state FROM pgwarrant.request('customers.phone', rows => 'id = 1', reason => 'r', ticket => 'T-1')";
+    assert_eq!(call(&ada, ask).await, "pending");
+
+    let laxer = POLICIES.replace("\"DSR-*\"", "\"T-*\"");
+    std::fs::write(file, &laxer).expect("a file");
+    let told = reload(&proxy);
+    assert!(told.contains("policies were read again") && !told.contains("need a restart"), "{told}");
+    assert_eq!(call(&ada, ask).await, "approved");
+
+    // With a mistake anywhere, what was in force stays so, and the log says where it is.
+    std::fs::write(file, laxer.replace("context.ticket", "context.tikcet").replace("customers", "x"))
+        .expect("a file");
+    let told = reload(&proxy);
+    assert!(told.contains("were not read again") && told.contains("tikcet"), "{told}");
+    assert_eq!(call(&ada, ask).await, "approved");
+
+    // Of what else has changed it says that it is not in force.
+    std::fs::write(file, POLICIES).expect("a file");
+    std::fs::write(proxy.config(), format!("{config}\n[[group]]\nname = \"more\"\n"))
+        .expect("a configuration");
+    let told = reload(&proxy);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !proxy.log().contains("need a restart: [[group]]") {
+        assert!(Instant::now() < deadline, "{told}");
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(call(&ada, ask).await, "pending");
+    let recorded = call(
+        &aud,
+        "SELECT string_agg(decision, ', ' ORDER BY seq) FROM pgwarrant.audit WHERE kind = 'configuration'",
+    )
+    .await;
+    assert_eq!(recorded, "allowed, refused, allowed");
 }

@@ -5,6 +5,7 @@ mod story;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 
 use pgwarrant_throwaway::{Cluster, Options, SHOP};
 
@@ -37,7 +38,8 @@ pub fn run(config_file: &Path) -> Result<(), Failure> {
         config.api =
             Some(pgwarrant_api::Settings { listen: vec![PAGES], tls: None, public_url: None, limits });
     }
-    serve::until_interrupted(&config, |addresses| story(addresses, &cluster, &config))?;
+    let config = Arc::new(config);
+    serve::until_interrupted(&config, None, |addresses| story(addresses, &cluster, &config))?;
     say("stopping; nothing is left behind");
     Ok(())
 }
