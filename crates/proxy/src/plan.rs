@@ -275,6 +275,11 @@ impl Session {
                 Meaning::Undecided => return Err(self.drain()),
             },
         };
+        if let Found::Before(prepared) = &found
+            && let Some(step) = self.await_decision_of_prepared(prepared)
+        {
+            return Err(step);
+        }
         match found {
             Found::Here(index) if earlier.renames(Some(index)) => planned.refusal = Some(renamed(name)),
             Found::Before(_) if earlier.renames(None) => planned.refusal = Some(renamed(name)),

@@ -114,6 +114,25 @@ async fn a_statement_that_takes_two_decisions_waits_for_both_and_for_no_third() 
     assert!(began.elapsed() < Duration::from_secs(30));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_name_of_sql_stands_for_waits_as_well() {
+    let shop = Shop::new().await;
+    let proxy = proxy(&shop);
+    let (ada, petra) = (proxy.connect("ada").await, proxy.connect("petra").await);
+    let raw = raw_name(&shop).await;
+    call(&ada, &format!("PREPARE named AS {NAME}")).await;
+    call(&ada, "SET pgwarrant.wait = '1 min'").await;
+    assert_eq!(call(&ada, ASK).await, "pending");
+    let decision = tokio::spawn(async move {
+        sleep(A_WHILE).await;
+        call(&petra, "SELECT state FROM pgwarrant.approve(1)").await
+    });
+    let began = Instant::now();
+    assert_eq!(call(&ada, "EXECUTE named").await, raw);
+    assert!(began.elapsed() >= A_WHILE);
+    assert_eq!(decision.await.expect("decided"), "approved");
+}
+
 /// The setting may come with the connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_is_given_at_the_connections_start() {
