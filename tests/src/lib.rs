@@ -4,6 +4,7 @@
 //! The server is started once for a whole run by `with-postgres` (which `make test` uses); each
 //! test copies the shop into a database of its own, so tests neither see nor disturb each other.
 
+pub mod browser;
 mod console;
 pub mod generate;
 pub mod providers;

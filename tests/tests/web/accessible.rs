@@ -4,9 +4,9 @@
 use pgwarrant_tests::{Shop, workspace};
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, Screen};
 use crate::pages::{PAGES, furnish};
 use crate::{Site, assert_quiet};
+use pgwarrant_tests::browser::{Browser, Screen};
 
 const RUN: &str = "return axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', \
                    'wcag21aa', 'wcag22aa', 'best-practice'] })";
@@ -54,14 +54,14 @@ async fn dialogs_and_messages_have_nothing_that_axe_core_objects_to() {
     petra.keys("?");
     petra.until("document.querySelector('dialog[open] kbd')");
     check(&petra, &axe, RUN, "the list of shortcuts");
-    petra.keys(crate::browser::ESCAPE);
+    petra.keys(pgwarrant_tests::browser::ESCAPE);
     petra.go(&site.page("grants"));
     petra.until_said("may select");
     petra.tab_to("Revoke");
     petra.keys(crate::ENTER);
     petra.until("document.querySelector('dialog[open] input')");
     check(&petra, &axe, RUN, "the question before a revocation");
-    petra.keys(crate::browser::ESCAPE);
+    petra.keys(pgwarrant_tests::browser::ESCAPE);
     petra.go(&site.page("ask"));
     petra.until("document.querySelector('form')");
     petra.tab_to("How long");

@@ -2,8 +2,8 @@
 
 use pgwarrant_tests::Shop;
 
-use crate::browser::Screen;
 use crate::{Site, assert_quiet};
+use pgwarrant_tests::browser::Screen;
 
 /// Each with what the page has to show of it.
 const TEXTS: &[(&str, &str)] = &[
@@ -53,7 +53,7 @@ async fn reasons_and_tickets_are_text_whatever_they_look_like() {
     }
 }
 
-fn assert_harmless(petra: &crate::browser::Browser, what: &str) {
+fn assert_harmless(petra: &pgwarrant_tests::browser::Browser, what: &str) {
     assert_eq!(petra.run("return window.ran ?? null"), serde_json::Value::Null, "{what}: it ran");
     let foreign = "return document.querySelectorAll('#main :is(img, script, iframe, h1 ~ h1, b, a[href^=javascript])').length";
     assert_eq!(petra.run(foreign), 0, "{what}: it became an element");

@@ -3,8 +3,8 @@
 
 use pgwarrant_tests::Shop;
 
-use crate::browser::{Browser, ENTER, ESCAPE, Screen};
 use crate::{Site, assert_quiet};
+use pgwarrant_tests::browser::{Browser, ENTER, ESCAPE, Screen};
 
 /// The e-mail address of customer 42, as this session sees it.
 async fn email(client: &tokio_postgres::Client) -> String {
@@ -85,7 +85,7 @@ async fn somebody_asks_another_approves_and_revokes_and_both_pages_say_so_by_the
     petra.until(
         "[...document.querySelectorAll('summary.record')].some((line) => line.innerText.includes('raw'))",
     );
-    petra.tab_to_record("raw");
+    to_record(&petra, "raw");
     petra.keys(ENTER);
     petra.until(
         "document.querySelector('details[open] .whole')?.innerText.includes('public.customers.email')",
@@ -95,17 +95,15 @@ async fn somebody_asks_another_approves_and_revokes_and_both_pages_say_so_by_the
     }
 }
 
-impl Browser {
-    /// Goes down the list of records with a key until one says so.
-    fn tab_to_record(&self, says: &str) {
-        for _ in 0..100 {
-            self.keys("j");
-            if self.focused().contains(says) || self.text("summary:focus").contains(says) {
-                return;
-            }
+/// Goes down the list of records with a key until one says so.
+fn to_record(browser: &Browser, says: &str) {
+    for _ in 0..100 {
+        browser.keys("j");
+        if browser.focused().contains(says) || browser.text("summary:focus").contains(says) {
+            return;
         }
-        panic!("no record says {says:?}");
     }
+    panic!("no record says {says:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

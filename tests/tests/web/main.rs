@@ -3,13 +3,12 @@
 //! PostgreSQL.
 
 mod accessible;
-mod browser;
 mod hostile;
 mod life;
 mod once;
 mod pages;
 
-use browser::{Browser, ENTER, Screen, TAB};
+use pgwarrant_tests::browser::{Browser, ENTER, Screen, TAB};
 use pgwarrant_tests::{Proxy, Settings, Shop, free_port};
 
 /// Everything is asked of the privacy team; those on call may break the glass.

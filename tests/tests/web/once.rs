@@ -3,8 +3,8 @@
 
 use pgwarrant_tests::Shop;
 
-use crate::browser::{ENTER, ESCAPE, Screen};
 use crate::{Site, assert_quiet};
+use pgwarrant_tests::browser::{ENTER, ESCAPE, Screen};
 
 const ASK: &str =
     "SELECT request_id FROM pgwarrant.request('customers.email', rows => 'id = 42', reason => 'a test')";

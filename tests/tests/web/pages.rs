@@ -2,8 +2,8 @@
 
 use pgwarrant_tests::Shop;
 
-use crate::browser::Screen;
 use crate::{Site, assert_quiet};
+use pgwarrant_tests::browser::Screen;
 
 /// Address, heading, and what it says once its data has come.
 pub const PAGES: &[(&str, &str, &str)] = &[

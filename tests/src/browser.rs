@@ -1,13 +1,14 @@
 //! A real browser, driven through chromedriver. W3C WebDriver is JSON over HTTP; the dozen calls that
-//! these tests make are here, where a client library would bring forty crates.
+//! are needed are here, where a client library would bring forty crates.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pgwarrant_tests::free_port;
 use serde_json::{Value, json};
+
+use crate::free_port;
 
 /// Code points of keys, from WebDriver, section 17.4.2.
 pub const TAB: &str = "\u{E004}";
