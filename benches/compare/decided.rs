@@ -25,7 +25,7 @@ const MEASURED: u32 = 200;
 pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
     let held: u32 = if world.effort.quick { 10 } else { 100 };
     let policies: String = (0..POLICIES).map(policy).collect();
-    let rules = Rules { policies: &policies, askers: HOLDERS };
+    let rules = Rules { policies: &policies, askers: HOLDERS, ..Rules::default() };
     let contender = world.ruled("decided", rules)?;
     let endpoint = world.endpoint(&contender);
     say(&format!("  {} grants for others …", HOLDERS * held));

@@ -44,8 +44,17 @@ pub fn heading(world: &World, core: usize) -> Vec<String> {
 /// On one core nobody waits for another core to wake up, which on virtual machines costs more than
 /// the work itself and differs from run to run.
 pub fn pin(core: usize) -> Outcome<()> {
+    pin_to(&core.to_string())
+}
+
+/// Takes that back for what will be started from now on, but for the last core where there are others.
+pub fn unpin() -> Outcome<()> {
+    pin_to(&format!("0-{}", default_core().saturating_sub(1)))
+}
+
+fn pin_to(cores: &str) -> Outcome<()> {
     let own = std::process::id().to_string();
-    let output = Command::new("taskset").args(["-cp", &core.to_string(), &own]).output()?;
+    let output = Command::new("taskset").args(["-cp", cores, &own]).output()?;
     if !output.status.success() {
         return Err(format!("taskset failed: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
     }

@@ -18,6 +18,7 @@ use crate::world::{Effort, World};
 
 mod bulk;
 mod cells;
+mod click;
 mod cold;
 mod contender;
 mod criterion;
@@ -64,6 +65,7 @@ const ROWS: &[Row] = &[
     Row { id: "latency", what: "added latency", run: latency::run },
     Row { id: "durable", what: "raw rows, each with a durable record first", run: durable::run },
     Row { id: "revocation", what: "results that are cut off", run: revocation::run },
+    Row { id: "click", what: "a result that a click in the web inbox cuts off", run: click::run },
     Row { id: "view", what: "masks against a view", run: view::run },
     Row { id: "cold", what: "templates that nobody has sent before", run: cold::run },
     Row { id: "decided", what: "requests that a rule approves", run: decided::run },
@@ -154,7 +156,7 @@ fn compare(cli: &Cli) -> Outcome<bool> {
     let mut effort = if cli.quick { Effort::quick() } else { Effort::full() };
     effort.rounds = cli.rounds.map_or(effort.rounds, usize::from);
     say("starting PostgreSQL and the contenders …");
-    let mut world = World::start(effort)?;
+    let mut world = World::start(effort, core)?;
     let mut report = Report::default();
     let heading = machine::heading(&world, core);
     for name in &world.absent {

@@ -87,24 +87,24 @@ const CANCEL: &str = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
 
 /// How long raw bytes went on, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-struct Trial {
+pub struct Trial {
     /// After the statement that revokes was sent.
-    after_sent: f64,
+    pub after_sent: f64,
     /// After it was answered; 0 where the last raw byte was there before.
     after_answered: f64,
 }
 
 /// Clients that each run a result of their own.
-struct Readers(Vec<Client>);
+pub struct Readers(Vec<Client>);
 
 impl Readers {
-    fn open(endpoint: &Endpoint, count: usize) -> Outcome<Readers> {
+    pub fn open(endpoint: &Endpoint, count: usize) -> Outcome<Readers> {
         (0..count).map(|_| Client::connect(endpoint)).collect::<Outcome<_>>().map(Readers)
     }
 
     /// Has all of them read, does what ends their results with an error of class `sqlstate`, and
     /// waits for the last byte of all of them.
-    fn trial(
+    pub fn trial(
         &mut self,
         number: u32,
         sqlstate: &'static str,
@@ -138,7 +138,7 @@ impl Readers {
     }
 
     /// The grant is over for good.
-    fn see_masks(&mut self) -> Outcome<()> {
+    pub fn see_masks(&mut self) -> Outcome<()> {
         for client in &mut self.0 {
             if client.value("SELECT email FROM people WHERE id = 42")?.contains('@') {
                 return Err("a raw value after the grant was revoked".into());

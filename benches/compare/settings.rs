@@ -28,13 +28,15 @@ pub fn asker(number: u32) -> String {
     format!("{ASKER}{number}")
 }
 
-/// By what pgwarrant decides about requests.
+/// How pgwarrant decides about requests, and where.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules<'a> {
     /// In Cedar; empty: groups decide.
     pub policies: &'a str,
     /// So many more users may ask.
     pub askers: u32,
+    /// The port of the web inbox; None: there is none.
+    pub page: Option<u16>,
 }
 
 /// Where [`Rules::policies`] are, in the contender's directory.
@@ -102,11 +104,16 @@ connections_per_user = {CONNECTIONS}
 probes = 1000000
 [notices]
 masked = true
-{policy}"#,
+{policy}{page}"#,
         certificate = at("server.crt"),
         key = at("server.key"),
         labels = people::LABELS,
         store = at("store"),
+        page = place
+            .rules
+            .page
+            .map(|port| format!("[api]\nlisten = \"127.0.0.1:{port}\"\n"))
+            .unwrap_or_default(),
     )
 }
 

@@ -56,12 +56,14 @@ pub struct World {
     /// Removed with the value.
     pub directory: TempDir,
     pub effort: Effort,
+    /// Which everything is pinned to.
+    pub core: usize,
     /// What went through pgwarrant, for the check at the end.
     pub sent: Sent,
 }
 
 impl World {
-    pub fn start(effort: Effort) -> Outcome<World> {
+    pub fn start(effort: Effort, core: usize) -> Outcome<World> {
         let directory = tempfile::Builder::new().prefix("pgwarrant-bench-").tempdir()?;
         // pgbouncer reads its files as nobody.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
@@ -75,7 +77,7 @@ impl World {
                 None => absent.push(name),
             }
         }
-        Ok(World { contenders, absent, verifiers, cluster, directory, effort, sent: Sent::default() })
+        Ok(World { contenders, absent, verifiers, cluster, directory, effort, core, sent: Sent::default() })
     }
 
     /// `direct` first, pgwarrant last.
