@@ -85,6 +85,14 @@ impl Client {
         Ok(Self { tls: trust::tls(ca)?, timeout, max_body: MAX_BODY })
     }
 
+    /// For `http://` on this machine alone, which takes no certificates: `https://` is not believed.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn local(timeout: Duration) -> Result<Self, TrustError> {
+        Ok(Self { tls: trust::none()?, timeout, max_body: MAX_BODY })
+    }
+
     /// So many bytes of a body at most.
     pub fn max_body(self, max_body: usize) -> Self {
         Self { max_body, ..self }

@@ -44,6 +44,17 @@ pub fn tls(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
             }
         }
     }
+    believing(roots)
+}
+
+/// TLS that believes nobody: for calls to `http://` on this machine, where it is not used.
+/// # Errors
+/// TLS cannot be set up.
+pub fn none() -> Result<Arc<ClientConfig>, TrustError> {
+    believing(RootCertStore::empty())
+}
+
+fn believing(roots: RootCertStore) -> Result<Arc<ClientConfig>, TrustError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
