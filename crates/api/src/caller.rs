@@ -97,12 +97,31 @@ impl Caller {
         Err(Problem::new(What::NotAllowed, format!("this token is not good for \"{}\"", scope.text()))
             .hint(format!("Use a token with the scope \"{}\", or sign in.", scope.text())))
     }
+
+    pub fn check_oneself(&self) -> Result<(), Problem> {
+        if !matches!(self.via, Via::Token { .. }) {
+            return Ok(());
+        }
+        Err(Problem::new(What::NotAllowed, "a token is not good for this")
+            .detail("It takes somebody who has signed in.")
+            .hint("Sign in with POST /v1/session."))
+    }
+}
+
+/// What a credential must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Good for this.
+    Scope(Scope),
+    /// Not one of our tokens.
+    Oneself,
+    /// Any that is good.
+    Any,
 }
 
 /// What a handler needs of its caller.
 pub trait Needs: Send + Sync + 'static {
-    /// None: that they signed in themselves, not with one of our tokens.
-    const SCOPE: Option<Scope>;
+    const NEED: Need;
 }
 
 /// To look.
@@ -117,18 +136,24 @@ pub struct Decide;
 /// To have signed in themselves: who stole a token can neither prolong it nor make others.
 #[derive(Debug)]
 pub struct Oneself;
+/// To be somebody; the handler looks at who.
+#[derive(Debug)]
+pub struct Somebody;
 
 impl Needs for Read {
-    const SCOPE: Option<Scope> = Some(Scope::Read);
+    const NEED: Need = Need::Scope(Scope::Read);
 }
 impl Needs for Ask {
-    const SCOPE: Option<Scope> = Some(Scope::Request);
+    const NEED: Need = Need::Scope(Scope::Request);
 }
 impl Needs for Decide {
-    const SCOPE: Option<Scope> = Some(Scope::Approve);
+    const NEED: Need = Need::Scope(Scope::Approve);
 }
 impl Needs for Oneself {
-    const SCOPE: Option<Scope> = None;
+    const NEED: Need = Need::Oneself;
+}
+impl Needs for Somebody {
+    const NEED: Need = Need::Any;
 }
 
 /// A caller whose credential is good for what the handler does. Handlers that need somebody take
@@ -149,14 +174,10 @@ impl<N: Needs, S: Send + Sync> FromRequestParts<S> for By<N> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Arc<Caller>>().cloned();
         let caller = caller.ok_or_else(|| Problem::sign_in("you are not signed in"))?;
-        match N::SCOPE {
-            Some(scope) => caller.check(scope)?,
-            None if matches!(caller.via, Via::Token { .. }) => {
-                return Err(Problem::new(What::NotAllowed, "a token is not good for this")
-                    .detail("It takes somebody who has signed in.")
-                    .hint("Sign in with POST /v1/session."));
-            }
-            None => {}
+        match N::NEED {
+            Need::Scope(scope) => caller.check(scope)?,
+            Need::Oneself => caller.check_oneself()?,
+            Need::Any => {}
         }
         Ok(Self(caller, PhantomData))
     }

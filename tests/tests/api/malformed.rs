@@ -91,7 +91,8 @@ async fn what_cannot_be_understood_is_answered_by_a_problem() {
         ("GET", "/v1/requests/%ff", json, "", 404, "unknown"),
         ("GET", "/v1/requests/1%2Fapprove", json, "", 404, "unknown"),
         ("POST", "/v1/requests/1/approve", json, "{}", 404, "unknown"),
-        ("DELETE", "/v1/tokens/%ff", json, "", 403, "not_allowed"),
+        ("DELETE", "/v1/tokens/%ff", json, "", 404, "unknown"),
+        ("DELETE", "/v1/tokens/0", json, "", 403, "not_allowed"),
         ("GET", "/v1/requests?%ff=1", json, "", 400, "malformed"),
     ] {
         let answer = send(method, path, media_type, body);

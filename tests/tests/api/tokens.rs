@@ -82,7 +82,13 @@ async fn who_has_a_token_can_neither_make_another_nor_end_one() {
     let refused = served.post(&token, "/v1/tokens", &json!({ "name": "more" }));
     assert_eq!((refused.status, refused.problem().as_str()), (403, "not_allowed"));
     let id = served.get(&token, "/v1/tokens").json()["items"][0]["id"].as_str().expect("an id").to_owned();
-    assert_eq!(served.call(&token, "DELETE", &format!("/v1/tokens/{id}"), None).status, 403);
+    let other = served.token("ada", &["approve"]);
+    assert_eq!(served.call(&other, "DELETE", &format!("/v1/tokens/{id}"), None).status, 403);
+    assert_eq!(
+        served.call(&other, "DELETE", "/v1/tokens/0123456789abcdef", None).status,
+        403,
+        "nor look for one"
+    );
 
     let ada = served.sign_in("ada");
     for (body, problem) in [
@@ -97,6 +103,20 @@ async fn who_has_a_token_can_neither_make_another_nor_end_one() {
     }
     let made = served.post(&ada, "/v1/tokens", &json!({ "name": "n" })).json();
     assert_eq!(made["scopes"], json!(["read"]), "no more than is asked for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_ends_itself_and_nothing_else() {
+    let shop = Shop::new().await;
+    let served = Served::start(&shop);
+    let (kept, given_back) = (served.token("ada", &["read"]), served.token("ada", &["approve"]));
+    let Shows::Token(text) = &given_back else { unreachable!() };
+    let id = text.split('_').nth(1).expect("an id");
+    let path = format!("/v1/tokens/{id}");
+    assert_eq!(served.call(&served.token("ben", &["read"]), "DELETE", &path, None).status, 403);
+    assert_eq!(served.call(&given_back, "DELETE", &path, None).status, 204);
+    assert_eq!(served.call(&given_back, "DELETE", &path, None).status, 401, "it has ended");
+    assert_eq!(served.get(&kept, "/v1/whoami").status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::{Created, Json, NoContent};
 use crate::api::{self, Api, time};
-use crate::caller::{By, Oneself, Read, Scope};
+use crate::caller::{By, Oneself, Read, Scope, Somebody, Via};
 use crate::input::{Body, Name, Query};
 use crate::page::{self, Page};
 use crate::problem::{Problem, What};
@@ -154,12 +154,15 @@ pub async fn list(
     Ok(Json(Page::cut(theirs, limit, filter.after, |token| token.id.clone(), String::clone, shape)))
 }
 
-/// End a token of one's own at once
+/// End a token of one's own at once; a token can end itself, so that it can be given back
 pub async fn revoke(
     State(api): State<Arc<Api>>,
-    by: By<Oneself>,
+    by: By<Somebody>,
     Name(id): Name,
 ) -> Result<NoContent, Problem> {
+    if by.via != (Via::Token { id: id.clone() }) {
+        by.check_oneself()?;
+    }
     let found = api
         .blocking(move |api| {
             let found = api.tokens.revoke(&by.who.user, &id);
