@@ -10,6 +10,8 @@ pub struct Seen {
     pub relation: String,
     pub column: String,
     pub category: String,
+    /// `low`, `medium` or `high`.
+    pub sensitivity: &'static str,
     /// The method of its mask.
     pub mask: String,
     /// Without a grant: `mask` or `block`.
@@ -30,6 +32,7 @@ pub fn seen(catalogue: &Catalogue, access: &Access) -> Vec<Seen> {
                 relation: format!("{}.{}", relation.schema, relation.name),
                 column: column.name.clone(),
                 category: protection.category.clone(),
+                sensitivity: protection.sensitivity.text(),
                 mask: protection.method.clone(),
                 ungranted: match protection.ungranted {
                     Ungranted::Mask => "mask",

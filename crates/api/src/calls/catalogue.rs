@@ -39,6 +39,8 @@ pub struct Column {
     pub relation: String,
     pub column: String,
     pub category: String,
+    /// How much harm its values can do: `low`, `medium` or `high`.
+    pub sensitivity: String,
     /// The method of its mask.
     pub mask: String,
     /// What becomes of it without a grant: `mask` or `block`.
@@ -74,6 +76,7 @@ pub async fn columns(
             relation: column.relation,
             column: column.column,
             category: column.category,
+            sensitivity: column.sensitivity.to_owned(),
             mask: column.mask,
             ungranted: column.ungranted.to_owned(),
             access: column.access,
