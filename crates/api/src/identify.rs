@@ -69,7 +69,8 @@ pub fn of_browser(api: &Api, ends: Ends, browser: Browser) -> Caller {
     let until = Some(wall(browser.ends_at(now)));
     let via = Via::Browser(browser.key);
     let mut caller = caller(api, ends, browser.who, browser.how, via, Scope::ALL.to_vec(), until);
-    caller.context.second_factor_age = browser.second_factor_at.map(|at| now.saturating_duration_since(at));
+    let shown = browser.second_factor_at.filter(|at| !api.sign_ins.second_factor_removed(&caller.who, *at));
+    caller.context.second_factor_age = shown.map(|at| now.saturating_duration_since(at));
     caller
 }
 

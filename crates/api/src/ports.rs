@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use pgwarrant_catalog::Catalogue;
 use pgwarrant_grants::{Estimate, Principal, SignIn, Source};
@@ -48,6 +48,9 @@ pub trait SignIns: Send + Sync + 'static {
 
     /// A code of somebody's second factor.
     fn second_factor<'a>(&'a self, who: &'a Principal, code: &'a str) -> Answer<'a, Result<(), Refusal>>;
+
+    /// Was somebody's second factor removed after this moment?
+    fn second_factor_removed(&self, who: &Principal, since: Instant) -> bool;
 
     /// A user with the groups they have now. None: there is none of this name any more.
     fn user(&self, name: &str) -> Option<Principal>;

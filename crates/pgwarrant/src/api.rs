@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pgwarrant_api::ports::{Answer, Proxy, Refusal, Session, SignIns, SignedIn};
 use pgwarrant_api::repeats::Repeats;
@@ -170,6 +171,10 @@ impl SignIns for Users {
 
     fn second_factor<'a>(&'a self, who: &'a Principal, code: &'a str) -> Answer<'a, Result<(), Refusal>> {
         Box::pin(self.check_code(who, code))
+    }
+
+    fn second_factor_removed(&self, who: &Principal, since: Instant) -> bool {
+        self.second_factors.removed_since(who.person(), since)
     }
 
     fn user(&self, name: &str) -> Option<Principal> {

@@ -4,6 +4,7 @@
 mod authorisation;
 mod browsers;
 mod client;
+mod factors;
 mod life;
 mod limits;
 mod lists;

@@ -1,9 +1,11 @@
 //! Factors on disk, sealed.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf;
@@ -26,8 +28,13 @@ struct Inner {
     /// sled's flush does not wait for the disk on Linux (it uses `sync_file_range`), so the file is
     /// synced through a second handle. Held while a factor is looked at and changed.
     file: Mutex<File>,
+    /// Persons whose factor was removed lately.
+    removed: Mutex<HashMap<String, Instant>>,
     key: LessSafeKey,
 }
+
+/// What was shown longer ago counts nowhere.
+const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl std::fmt::Debug for SecondFactors {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +69,7 @@ impl SecondFactors {
         let tree = db.open_tree(TREE)?;
         db.flush()?;
         let file = Mutex::new(File::open(directory.join("db"))?);
-        Ok(Self(Arc::new(Inner { db: db.clone(), tree, file, key: key(secret)? })))
+        Ok(Self(Arc::new(Inner { db: db.clone(), tree, file, removed: Mutex::default(), key: key(secret)? })))
     }
 
     /// Removes a person's factor, also one that cannot be unsealed any more: whether there was one.
@@ -73,8 +80,21 @@ impl SecondFactors {
     pub fn remove(&self, person: &str) -> Result<bool, StoreError> {
         let file = self.0.lock();
         let found = self.0.tree.remove(person)?.is_some();
+        if found {
+            let now = Instant::now();
+            let mut removed = self.0.removed.lock().unwrap_or_else(PoisonError::into_inner);
+            removed.retain(|_, at| now.saturating_duration_since(*at) < LATELY);
+            removed.insert(person.to_owned(), now);
+        }
         self.0.sync(&file)?;
         Ok(found)
+    }
+
+    /// Was a person's factor removed after this moment, while this process runs? Then what was shown
+    /// of it before counts no longer.
+    pub fn removed_since(&self, person: &str, moment: Instant) -> bool {
+        let removed = self.0.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        removed.get(person).is_some_and(|at| *at >= moment)
     }
 }
 
