@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["grants"]),
     ("audit", &[]),
     ("http", &[]),
+    ("client", &["http"]),
     ("identity", &["http"]),
     ("api", &["audit", "grants", "catalog"]),
     ("wire", &[]),
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "pgwarrant",
         &[
             "api",
+            "client",
             "proxy",
             "policy",
             "wire",

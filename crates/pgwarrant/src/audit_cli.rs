@@ -14,6 +14,7 @@ use clap::{Args, Subcommand};
 use pgwarrant_audit::control::{self, Client, Reply, Request};
 use pgwarrant_audit::record::{self, rfc3339};
 use pgwarrant_audit::{Decision, Filter, Hash, Kind, Phase, Record, Report};
+use pgwarrant_client::text::printable;
 
 mod reading;
 
@@ -452,24 +453,6 @@ fn milliseconds(micros: i64) -> String {
         Ok(time) => format!("{time:.3}"),
         Err(_) => rfc3339(micros),
     }
-}
-
-/// What users wrote must not steer the terminal that shows it.
-fn printable(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        match steers(c) {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-        shown
-    }))
 }
 
 fn shortened(text: &str) -> Cow<'_, str> {

@@ -1,13 +1,15 @@
-//! The command line: every verb and flag is declared here, and nothing is done here.
+//! The command line: every verb is declared here, those that talk to a running proxy in
+//! `pgwarrant-client`; nothing is done here.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::audit_cli::{self, AuditCommand};
-use crate::{check, demo, policy, serve, user};
+use crate::{check, demo, pages, policy, serve, user};
 
 /// Just-in-time access to personal data in PostgreSQL, enforced on the wire.
 #[derive(Debug, Parser)]
@@ -56,6 +58,19 @@ enum Verb {
         #[command(subcommand)]
         command: Box<AuditCommand>,
     },
+    #[command(flatten)]
+    Client(pgwarrant_client::Verb),
+    /// Print a script that completes verbs and flags in a shell
+    ///
+    /// bash: source <(pgwarrant completions bash), in ~/.bashrc.
+    Completions { shell: Shell },
+    /// Print the manual page of this program, or of a verb: man request create | man -l -
+    Man {
+        verb: Vec<String>,
+        /// Write the pages of all verbs into this directory instead
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "verb")]
+        into: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,9 +105,30 @@ struct ConfigFlag {
     config: PathBuf,
 }
 
+/// The whole command line, with what the verbs that talk to a proxy have in common.
+pub fn command() -> Command {
+    let clients: Vec<String> = pgwarrant_client::Verb::augment_subcommands(Command::new(""))
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
+    Cli::command().mut_subcommands(|verb| match clients.iter().any(|name| name == verb.get_name()) {
+        true => with_exit_status(verb),
+        false => verb,
+    })
+}
+
+fn with_exit_status(verb: Command) -> Command {
+    match verb.has_subcommands() {
+        true => verb.mut_subcommands(with_exit_status),
+        false => verb.after_help(pgwarrant_client::EXIT_STATUS),
+    }
+}
+
 /// Parses the arguments, runs the verb, and gives its exit status.
 pub fn run() -> ExitCode {
-    match Cli::parse().verb {
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match cli.verb {
         Verb::Serve(flag) => finish(serve::run(&flag.config)),
         Verb::Check { config, offline, json } => check::run(&config.config, offline, json),
         Verb::Demo(flag) => finish(demo::run(&flag.config)),
@@ -111,6 +147,10 @@ pub fn run() -> ExitCode {
             };
             audit_cli::run(&store, &command)
         }
+        Verb::Client(verb) => pgwarrant_client::run(&verb),
+        Verb::Completions { shell } => finish(pages::completions(shell)),
+        Verb::Man { into: Some(directory), .. } => finish(pages::write_manual(&directory)),
+        Verb::Man { verb, into: None } => finish(pages::print_manual(&verb)),
     }
 }
 

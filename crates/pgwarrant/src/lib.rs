@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod logging;
+pub mod pages;
 pub mod policy;
 pub mod reload;
 pub mod serve;

@@ -1,5 +1,7 @@
-//! An OpenID Connect issuer on loopback: discovery and keys over HTTP or HTTPS, well or unwell.
+//! An OpenID Connect issuer on loopback: discovery, keys and device authorization (RFC 8628) over HTTP
+//! or HTTPS, well or unwell.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +31,10 @@ struct State {
     keys: Mutex<String>,
     mood: Mutex<Mood>,
     paths: Mutex<Vec<String>>,
+    device: Mutex<Value>,
+    /// Status and body of what the token endpoint answers; the last one again and again.
+    tokens: Mutex<VecDeque<(u16, Value)>>,
+    forms: Mutex<Vec<(String, String)>>,
 }
 
 pub struct Issuer {
@@ -63,6 +69,17 @@ impl Issuer {
 
     pub fn is(&self, mood: Mood) {
         *self.state.mood.lock().unwrap() = mood;
+    }
+
+    /// What `/device` answers, and `/token` one call after the other; the last is answered again.
+    pub fn authorizes(&self, device: Value, tokens: impl IntoIterator<Item = (u16, Value)>) {
+        *self.state.device.lock().unwrap() = device;
+        *self.state.tokens.lock().unwrap() = tokens.into_iter().collect();
+    }
+
+    /// Path and form of what was posted so far.
+    pub fn posted(&self) -> Vec<(String, String)> {
+        self.state.forms.lock().unwrap().clone()
     }
 
     /// The paths that were asked for so far.
@@ -110,6 +127,11 @@ async fn answer(
         request.push(stream.read_u8().await?);
     }
     let request = String::from_utf8_lossy(&request).into_owned();
+    let length = request.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
+    });
+    let mut form = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut form).await?;
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
     state.paths.lock().unwrap().push(path.clone());
     let mood = state.mood.lock().unwrap().clone();
@@ -124,7 +146,29 @@ async fn answer(
         }
         (Mood::Discovery(document), "/.well-known/openid-configuration") => document.to_string(),
         (Mood::Well, "/.well-known/openid-configuration") => {
-            json!({"issuer": url, "jwks_uri": format!("{url}/keys")}).to_string()
+            let at = |path: &str| format!("{url}/{path}");
+            json!({
+                "issuer": url, "jwks_uri": at("keys"), "token_endpoint": at("token"),
+                "device_authorization_endpoint": at("device"),
+            })
+            .to_string()
+        }
+        (_, "/device" | "/token") => {
+            state.forms.lock().unwrap().push((path.clone(), String::from_utf8_lossy(&form).into_owned()));
+            let (status, body) = match path.as_str() {
+                "/device" => (200, state.device.lock().unwrap().clone()),
+                _ => {
+                    let mut answers = state.tokens.lock().unwrap();
+                    let next = answers.pop_front().unwrap_or((500, Value::Null));
+                    if answers.is_empty() {
+                        answers.push_back(next.clone());
+                    }
+                    next
+                }
+            };
+            let answer = String::from_utf8(ok(&body.to_string())).unwrap();
+            stream.write_all(answer.replacen("200 OK", &format!("{status} Status"), 1).as_bytes()).await?;
+            return stream.shutdown().await;
         }
         (_, "/keys") => state.keys.lock().unwrap().clone(),
         _ => {
