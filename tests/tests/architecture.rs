@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("audit", &[]),
     ("http", &[]),
     ("client", &["http"]),
+    ("webhooks", &[]),
     ("identity", &["http"]),
     ("api", &["audit", "grants", "catalog"]),
     ("wire", &[]),
