@@ -43,6 +43,7 @@ mod secret;
 pub mod server;
 pub mod settings;
 mod shapes;
+pub mod shown;
 mod stall;
 mod streams;
 mod tls;

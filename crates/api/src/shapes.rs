@@ -86,6 +86,11 @@ pub struct Request {
 
 impl Request {
     pub fn of(request: &grants::Request, live: &Live, caller: &Caller) -> Self {
+        Self { may: may_with_request(live, caller, request), ..Self::shown(request) }
+    }
+
+    /// As everybody has it who may see it, with nothing that they may do.
+    pub fn shown(request: &grants::Request) -> Self {
         let scope = &request.scope;
         let decision = request.decision.as_ref();
         let pending = request.state == RequestState::Pending;
@@ -127,7 +132,7 @@ impl Request {
             policies: request.why.policies.clone(),
             reasons: request.why.reasons.clone(),
             message: request.summary(),
-            may: may_with_request(live, caller, request),
+            may: Vec::new(),
         }
     }
 }
@@ -191,6 +196,11 @@ pub struct Grant {
 
 impl Grant {
     pub fn of(grant: &grants::Grant, live: &Live, caller: &Caller) -> Self {
+        Self { may: may_with_grant(live, caller, grant), ..Self::shown(grant) }
+    }
+
+    /// As everybody has it who may see it, with nothing that they may do.
+    pub fn shown(grant: &grants::Grant) -> Self {
         let scope = &grant.scope;
         let end = match &grant.state {
             GrantState::Ended(end) => Some(end),
@@ -226,7 +236,7 @@ impl Grant {
             review: grant.review.as_ref().map(review),
             policies: grant.policies.clone(),
             message: grant.summary(),
-            may: may_with_grant(live, caller, grant),
+            may: Vec::new(),
         }
     }
 }

@@ -45,6 +45,7 @@ mod membership;
 mod memory;
 mod model;
 mod nearest;
+mod on_record;
 mod panels;
 mod profile;
 mod recent;
