@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("audit", &[]),
     ("http", &[]),
     ("client", &["http"]),
-    ("webhooks", &[]),
+    ("webhooks", &["audit", "grants", "http"]),
     ("identity", &["http"]),
     ("api", &["audit", "grants", "catalog"]),
     ("wire", &[]),
@@ -27,6 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "api",
             "client",
+            "webhooks",
+            "http",
             "proxy",
             "policy",
             "wire",
