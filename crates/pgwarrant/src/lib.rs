@@ -15,4 +15,5 @@ pub mod policy;
 pub mod reload;
 pub mod serve;
 pub mod user;
+pub mod webhooks;
 pub mod wiring;

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::cli::Failure;
 use crate::config::{self, Config};
 use crate::reload::{self, InForce};
-use crate::{api, logging, policy, wiring};
+use crate::{api, logging, policy, webhooks, wiring};
 
 /// Runs until SIGINT or SIGTERM; SIGHUP has the policies read again.
 pub fn run(config_file: &Path) -> Result<(), Failure> {
@@ -79,6 +79,8 @@ async fn until(
     let users = api::Users::new(sign_in.clone(), second_factors.clone());
     let api = api::Opened::open(config, users, &store, directory).await?;
 
+    let webhooks = webhooks::open(config, &store, &live, &trail)?.map(|open| tokio::spawn(open.run()));
+
     tokio::spawn(live.clone().run_expiry());
     end_removed(config, &live)?;
     let reloads = reloads.map(|(signal, source)| {
@@ -131,8 +133,8 @@ async fn until(
             }
         },
     };
-    if let Some(api) = serving_api {
-        api.abort();
+    for running in serving_api.into_iter().chain(webhooks) {
+        running.abort();
     }
     control.abort();
     if let Some(reloads) = reloads {

@@ -20,6 +20,7 @@ mod reader;
 mod secret;
 mod sections;
 mod upstream;
+mod webhooks;
 
 pub use model::*;
 pub use problem::{Problem, Problems, Severity};

@@ -31,6 +31,7 @@ pub struct Config {
     pub trust: Trust,
     /// None: there is no HTTP API.
     pub api: Option<pgwarrant_api::Settings>,
+    pub webhooks: Vec<pgwarrant_webhooks::Webhook>,
     /// What is allowed but most likely not meant.
     pub warnings: Problems,
 }

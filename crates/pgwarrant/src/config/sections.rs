@@ -10,7 +10,7 @@ use super::{
     Audit, Config, Grants, Limits, Listen, ListenTls, Masking, MaskingKey, Notices, Plaintext, Problems,
     Secret, Store, Trust, secret,
 };
-use super::{api, databases, identity, labels, people, policy};
+use super::{api, databases, identity, labels, people, policy, webhooks};
 
 /// Reads every section; `None` where a part without a default is missing or wrong, which is then
 /// among the reader's problems.
@@ -31,6 +31,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
     let notices = notices(reader, &mut root);
     let trust = trust(reader, &mut root);
     let api = api::api(reader, &mut root, listen.as_ref());
+    let webhooks = webhooks::webhooks(reader, &mut root, &databases);
     root.finish(reader);
     Some(Config {
         listen: listen?,
@@ -49,6 +50,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
         notices,
         trust,
         api,
+        webhooks,
         warnings: Problems::default(),
     })
 }

@@ -13,6 +13,7 @@ mod identity;
 mod own_file;
 mod policy;
 mod secrets;
+mod webhooks;
 
 /// The shortest good file. Line numbers in the cases count from its first line.
 const GOOD: &str = r#"[listen]
