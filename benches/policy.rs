@@ -65,6 +65,7 @@ fn load(policy: impl Fn(usize) -> String) -> Policies {
         [("bench.cedar", text.as_str())],
         groups.iter().map(String::as_str),
         categories.iter().map(String::as_str),
+        [],
     );
     loaded.unwrap_or_else(|problems| panic!("{}", problems[0]))
 }

@@ -11,6 +11,7 @@ pub mod providers;
 mod proxy;
 pub mod raw;
 mod shop;
+pub mod standard_webhooks;
 
 pub use console::{ask, grant};
 pub use proxy::{Proxy, Run, Settings, binary, free_port, psql, workspace};

@@ -35,6 +35,31 @@ impl Approval {
     }
 }
 
+/// An outside condition of a request.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Condition {
+    pub name: String,
+    /// `allows`, `denies` or `no answer`. None: it has not been asked.
+    pub said: Option<String>,
+    pub reason: Option<String>,
+    pub at: Option<String>,
+}
+
+impl Condition {
+    fn all(conditions: &grants::Conditions) -> Vec<Self> {
+        let condition = |name: &String| {
+            let answer = conditions.answers.iter().find(|answer| answer.name == *name);
+            Self {
+                name: name.clone(),
+                said: answer.map(|answer| answer.said.text().to_owned()),
+                reason: answer.and_then(|answer| answer.reason.clone()),
+                at: answer.map(|answer| time(answer.at)),
+            }
+        };
+        conditions.names.iter().map(condition).collect()
+    }
+}
+
 /// What somebody asked for, and what became of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Request {
@@ -68,11 +93,13 @@ pub struct Request {
     pub escalates_at: Option<String>,
     /// `pending`, `approved`, `denied`, `refused`, `withdrawn` or `lapsed`.
     pub state: String,
-    /// Who is still to approve it.
+    /// Who is still to approve it, and which conditions.
     pub waits_for: Option<String>,
     /// An approver must have shown one lately.
     pub second_factor: bool,
     pub approvals: Vec<Approval>,
+    /// What must allow it besides.
+    pub conditions: Vec<Condition>,
     pub decided_by: Option<String>,
     pub decided_at: Option<String>,
     pub decision_reason: Option<String>,
@@ -125,6 +152,7 @@ impl Request {
             waits_for: request.missing(),
             second_factor: request.panels.iter().any(|panel| panel.second_factor),
             approvals: request.words().iter().map(Approval::of).collect(),
+            conditions: request.conditions.as_ref().map(Condition::all).unwrap_or_default(),
             decided_by: decision.and_then(|decision| decision.by.clone()),
             decided_at: decision.map(|decision| time(decision.at)),
             decision_reason: decision.and_then(|decision| decision.reason.clone()),

@@ -2,13 +2,14 @@
 
 use crate::decide::is_own;
 use crate::interest::Interested;
-use crate::{Grant, Live, Principal, Request, RequestState, Who, panels};
+use crate::{Conditions, Grant, Live, Principal, Request, RequestState, Who, panels};
 
 impl Live {
     /// Does a pending request wait for somebody's word?
     pub fn may_decide(&self, who: &Principal, request: &Request) -> bool {
         let (settings, now) = (&self.0.settings, self.0.clock.now());
         request.state == RequestState::Pending
+            && !request.conditions.as_ref().is_some_and(Conditions::decide_now)
             && panels::eligible(who, request, settings, true, now).is_some()
             && self.0.check_disinterested(who, &Interested::in_request(request), "").is_ok()
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::conditions::reserved;
 use crate::filing::{MAX_DECIDED, Outcome, size};
 use crate::giving::Giving;
 use crate::interest::{Interested, not_allowed};
@@ -11,7 +12,7 @@ use crate::saving::{lock, write};
 use crate::store::Change;
 use crate::text::{MAX_NOTE, optional, time};
 use crate::{
-    Approval, Context, Decision, Error, Event, Kind, Live, Principal, Request, RequestId, RequestState,
+    Approval, Context, Decision, Due, Error, Event, Kind, Live, Principal, Request, RequestId, RequestState,
     panels,
 };
 
@@ -36,6 +37,13 @@ impl Live {
         let eligible = request.as_ref().and_then(|it| panels::eligible(by, it, settings, factor, now));
         let Some(eligible) = eligible else { return Err(self.0.no_approver(by, "approve", id, request)) };
         let pending = still_pending(request, id)?;
+        if let Some(conditions) = pending.conditions.as_ref().filter(|conditions| conditions.decide_now()) {
+            return Err(Error::new(
+                Kind::State,
+                format!("request {id} waits for {}, not for approval", conditions.text()),
+            )
+            .hint("Nothing is left to do for you; pgwarrant.deny(…) still ends it."));
+        }
         self.0.check_disinterested(
             by,
             &Interested::in_request(&pending),
@@ -63,11 +71,16 @@ impl Live {
         if filled(&approved) <= filled(&pending) {
             return Err(adds_nothing(by, &pending, eligible.lacks_factor));
         }
-        if size(&approved) > MAX_DECIDED {
+        if size(&approved) > MAX_DECIDED - reserved(&approved) {
             return Err(Error::new(Kind::Limit, "the decision is too large to keep")
                 .hint("Approve with a shorter reason."));
         }
-        if panels::satisfied(&approved.panels, &approved.approvals) {
+        if !panels::satisfied(&approved.panels, &approved.approvals) {
+            // Others are missing.
+        } else if let Some(conditions) = &mut approved.conditions {
+            conditions.become_due(Due::ToDecide);
+            self.0.checks.notify_one();
+        } else {
             let by = Some(by.user.clone());
             let reason = approved.approvals.last().and_then(|approval| approval.reason.clone());
             let decision = Decision { by, at: now, reason, from: Some(*context) };

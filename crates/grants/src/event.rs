@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{EndReason, Grant, Grounds, Request};
+use crate::{Answer, EndReason, Grant, Grounds, Request};
 
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -14,6 +14,11 @@ pub enum Event {
     /// By the last of its approvals; others are still missing.
     PartlyApproved {
         request: Arc<Request>,
+    },
+    /// Its outside conditions were asked, and this came of it; if that decides it, `Decided` follows.
+    Checked {
+        request: Arc<Request>,
+        answers: Vec<Answer>,
     },
     /// Nobody decided for so long that others may, too.
     Escalated {

@@ -15,7 +15,9 @@ use crate::live::{Inner, lapsed};
 use crate::saving::{lock, read, store_failed, write};
 use crate::store::Change;
 use crate::table::LiveGrant;
-use crate::{End, EndReason, Error, Event, Grant, GrantId, GrantState, Live, Request, WallMs, Who, panels};
+use crate::{
+    Conditions, End, EndReason, Error, Event, Grant, GrantId, GrantState, Live, Request, WallMs, Who, panels,
+};
 
 /// The runtime's timers stand still while the machine sleeps, so with grants to end the task
 /// looks at the clock at least so often.
@@ -251,7 +253,9 @@ impl Inner {
 
 /// Is it to be told that others may decide it too?
 fn escalates(request: &Request, now: WallMs) -> bool {
-    !request.escalated && panels::escalation_due(request, now)
+    !request.escalated
+        && !request.conditions.as_ref().is_some_and(Conditions::decide_now)
+        && panels::escalation_due(request, now)
 }
 
 impl Live {

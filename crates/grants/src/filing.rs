@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pgwarrant_catalog::Catalogue;
 
 use crate::ask::{Ask, AskMore, understand, understand_more};
+use crate::conditions::reserved;
 use crate::duration::format_duration;
 use crate::giving::Giving;
 use crate::interest::not_allowed;
@@ -14,8 +15,8 @@ use crate::scope::resolve;
 use crate::store::Change;
 use crate::text::sentence;
 use crate::{
-    Context, Decision, Error, Event, Grant, GrantId, Grounds, Kind, Limits, Live, Principal, Request,
-    RequestState, Review, Ruling, Urgency, Who, Why, panels,
+    Conditions, Context, Decision, Error, Event, Grant, GrantId, Grounds, Kind, Limits, Live, Principal,
+    Request, RequestState, Review, Ruling, Then, Urgency, Who, Why, panels,
 };
 
 /// A stored request is at most so long; approved, with the reasons of its decision and its end, it
@@ -92,6 +93,7 @@ impl Live {
             escalation: None,
             escalated: false,
             approvals: Vec::new(),
+            conditions: None,
             state: RequestState::Pending,
             decision: None,
             grant: None,
@@ -162,6 +164,7 @@ impl Live {
             escalation: None,
             escalated: false,
             approvals: Vec::new(),
+            conditions: None,
             state: RequestState::Pending,
             decision: None,
             grant: None,
@@ -206,15 +209,29 @@ impl Inner {
         check_size(&request, MAX_RECORD)?;
         match ruling {
             Ruling::Refuse { why, hint } => Err(self.refuse(request, by, grounds, &why, hint, last)?),
-            Ruling::Approve { .. } => self.give(Giving::by_rule(request, None, grounds), last),
-            Ruling::BreakGlass { reviewers, .. } => {
+            Ruling::Approve { limits, .. } if limits.conditions.is_empty() => {
+                self.give(Giving::by_rule(request, None, grounds), last)
+            }
+            Ruling::Approve { limits, .. } => {
+                self.room_for_request(by)?;
+                request.conditions = Conditions::of(limits, Then::Given)?;
+                self.await_decision(request, grounds, last)
+            }
+            Ruling::BreakGlass { reviewers, limits, .. } if limits.conditions.is_empty() => {
                 self.room_for_review()?;
                 let review = Review { reviewers, verdict: None };
                 self.give(Giving::by_rule(request, Some(review), grounds), last)
             }
-            Ruling::Ask { panels, lapses_after, escalation, .. } => {
+            Ruling::BreakGlass { reviewers, limits, .. } => {
+                self.room_for_review()?;
+                self.room_for_request(by)?;
+                request.conditions = Conditions::of(limits, Then::Reviewed { reviewers })?;
+                self.await_decision(request, grounds, last)
+            }
+            Ruling::Ask { panels, lapses_after, escalation, limits, .. } => {
                 self.room_for_request(by)?;
                 panels::check(&panels)?;
+                request.conditions = Conditions::of(limits, Then::Asked)?;
                 request.panels = panels;
                 request.escalation = escalation;
                 if let Some(after) = lapses_after {
@@ -234,7 +251,7 @@ impl Inner {
         if let Some(end) = request.not_after {
             request.lapses_at = request.lapses_at.min(end);
         }
-        check_size(&request, MAX_RECORD)?;
+        check_size(&request, MAX_RECORD - reserved(&request))?;
         last.request = request.id;
         let now = request.requested_at;
         let undo = Change::Request(Arc::new(lapsed(&request, now)));
@@ -244,6 +261,9 @@ impl Inner {
         write(&self.requests).pending.insert(request.id, request.clone());
         self.decide_columns();
         self.announce(Event::Requested { request: request.clone(), grounds });
+        if request.conditions.is_some() {
+            self.checks.notify_one();
+        }
         Ok(Outcome { request, grant: None })
     }
 

@@ -141,6 +141,16 @@ impl Giving {
         Self { request, decision, review: None, pending: Some(pending), grounds: None }
     }
 
+    /// By rule, once its conditions have allowed it.
+    pub(crate) fn allowed(
+        request: Request,
+        decision: Decision,
+        review: Option<Review>,
+        pending: Arc<Request>,
+    ) -> Self {
+        Self { request, decision, review, pending: Some(pending), grounds: None }
+    }
+
     /// At once.
     pub(crate) fn by_rule(request: Request, review: Option<Review>, grounds: Arc<Grounds>) -> Self {
         let decision = Decision { by: None, at: request.requested_at, reason: None, from: None };

@@ -16,17 +16,21 @@
 //!   nor does a person count twice among approvers.
 //! - What was decided, on which facts, by which policies and by whom from where, stays on record, and
 //!   can be asked again ([`Live::replay`]).
+//! - What depends on outside conditions becomes a grant when all of them have allowed it, asked after
+//!   the last word of a person; without an answer it does not ([`Conditions`]).
 //! - A limit in uses or rows is never exceeded, a crash included: spending is reserved on disk
 //!   ahead of use ([`spend`]).
 //! - Numbers of grants and requests are never used twice. Every text and every list is bounded.
 //!
-//! Absent on purpose: sessions, SQL, the network; policies (an [`Arbiter`]; [`ByGroups`] is the one
+//! Absent on purpose: sessions, SQL, the network (who asks conditions calls
+//! [`Live::answer_conditions`]); policies (an [`Arbiter`]; [`ByGroups`] is the one
 //! where there are none); checking who somebody is; the audit trail, which follows
 //! [`Live::subscribe`].
 
 pub mod ask;
 pub mod clock;
 mod concerned;
+mod conditions;
 mod decide;
 mod deciding;
 mod duration;
@@ -66,6 +70,7 @@ mod waiting;
 
 pub use ask::{Ask, AskMore};
 pub use clock::{Clock, SystemClock, TestClock};
+pub use conditions::{Answer, Conditions, Due, MAX_CONDITIONS, Said, Then};
 pub use duration::{format_duration, parse_duration};
 pub use error::{Error, Kind};
 pub use estimate::Estimate;

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     pub wake: Notify,
     /// Something ended and is not on disk yet.
     pub unsaved: Notify,
+    /// Outside conditions are to be asked.
+    pub checks: Notify,
     /// Of which more rows should be reserved before somebody waits for them.
     pub low: Mutex<BTreeSet<GrantId>>,
     /// When the time was last recorded.
@@ -129,6 +131,7 @@ impl Live {
             events: broadcast::channel(EVENTS).0,
             wake: Notify::new(),
             unsaved: Notify::new(),
+            checks: Notify::new(),
             low: Mutex::default(),
             seen: AtomicI64::new(now),
             trimmed: AtomicU64::new(0),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::duration::format_duration;
 use crate::text::time;
 use crate::{
-    Approval, Context, Escalation, GrantId, Limits, Panel, RequestId, Scope, Urgency, WallMs, Who, Why,
-    panels,
+    Approval, Conditions, Context, Escalation, GrantId, Limits, Panel, RequestId, Scope, Urgency, WallMs,
+    Who, Why, panels,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ use crate::{
 pub enum RequestState {
     Pending,
     Approved,
-    /// By who may decide.
+    /// By who may decide, or by an outside condition.
     Denied,
     /// By rule, at once.
     Refused,
@@ -42,7 +42,7 @@ impl RequestState {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The last one whose word it took. None: it was decided by rule, or lapsed.
+    /// The last one whose word it took. None: it was decided by rule or by a condition, or lapsed.
     pub by: Option<String>,
     pub at: WallMs,
     pub reason: Option<String>,
@@ -100,6 +100,9 @@ pub struct Request {
     pub escalated: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
+    /// None: it depends on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
     pub state: RequestState,
     pub decision: Option<Decision>,
     pub grant: Option<GrantId>,
@@ -112,10 +115,29 @@ impl Request {
         Some(self.requested_at.saturating_add(after))
     }
 
-    /// Who is still to approve it: `group privacy, and 2 of groups oncall and security`. None: it is
-    /// decided.
+    /// What is still to come before it is approved: `group privacy, and 2 of groups oncall and
+    /// security`, `condition ticket`. None: it is decided.
     pub fn missing(&self) -> Option<String> {
-        (self.state == RequestState::Pending).then(|| panels::missing_text(&self.panels, &self.approvals))
+        (self.state == RequestState::Pending).then(|| self.waits_for())
+    }
+
+    fn waits_for(&self) -> String {
+        let conditions = self.conditions.as_ref();
+        if let Some(conditions) = conditions.filter(|conditions| conditions.decide_now()) {
+            return conditions.text();
+        }
+        let people = panels::missing_text(&self.panels, &self.approvals);
+        conditions.map_or(people.clone(), |conditions| format!("{people}, and then {}", conditions.text()))
+    }
+
+    /// By whom or what it was decided: `petra`, `rule`, `break-glass`, `condition ticket`.
+    pub fn decider(&self) -> String {
+        let by = self.decision.as_ref().and_then(|decision| decision.by.clone());
+        by.unwrap_or_else(|| match (self.state, &self.conditions) {
+            (RequestState::Denied, Some(conditions)) => conditions.denier(),
+            (RequestState::Approved, _) if self.urgency == Urgency::BreakGlass => "break-glass".to_owned(),
+            _ => "rule".to_owned(),
+        })
     }
 
     /// The column `message` of a console call's outcome.
@@ -125,13 +147,13 @@ impl Request {
         match (self.state, self.grant) {
             (RequestState::Pending, _) => self.waits(),
             (RequestState::Approved, Some(grant)) => {
-                let by = match by {
-                    Some(by) => format!("by {by}"),
-                    None if self.urgency == Urgency::BreakGlass => "by break-glass".to_owned(),
-                    None => "by rule".to_owned(),
-                };
                 let what = if self.extends.is_some() { "more of grant" } else { "grant" };
-                format!("request {id} was approved {by}: {what} {grant}")
+                format!("request {id} was approved by {}: {what} {grant}", self.decider())
+            }
+            (RequestState::Denied, _) if by.is_none() => {
+                let reason = self.decision.as_ref().and_then(|decision| decision.reason.as_ref());
+                let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                format!("request {id} was denied by {}{reason}", self.decider())
             }
             (RequestState::Lapsed, _) if self.extends.is_some() => {
                 format!("request {id} lapsed: it was not decided before the grant ended")
@@ -150,7 +172,11 @@ impl Request {
             Some(grant) => format!("{} more of grant {grant}", format_duration(self.duration)),
             None => format!("{} ({})", self.scope.columns_text(), format_duration(self.duration)),
         };
-        let missing = panels::missing_text(&self.panels, &self.approvals);
-        format!("request {} for {what} waits for {missing} until {}", self.id, time(self.lapses_at))
+        format!(
+            "request {} for {what} waits for {} until {}",
+            self.id,
+            self.waits_for(),
+            time(self.lapses_at)
+        )
     }
 }

@@ -36,6 +36,8 @@ pub enum SignIn {
     Ldap,
     /// A token of our own, which its user made for a program.
     Token,
+    /// A signed message of a system that acts for its users.
+    Webhook,
 }
 
 impl SignIn {
@@ -46,6 +48,7 @@ impl SignIn {
             SignIn::Oidc => "oidc",
             SignIn::Ldap => "ldap",
             SignIn::Token => "token",
+            SignIn::Webhook => "webhook",
         }
     }
 }
@@ -271,14 +274,23 @@ impl Ruling {
         }
     }
 
-    /// The longest that the grant may last. None: a refusal, or no bound of its own.
-    pub(crate) fn longest(&self) -> Option<Duration> {
+    fn limits(&self) -> Option<&Ceiling> {
         match self {
             Ruling::Refuse { .. } => None,
             Ruling::Approve { limits, .. }
             | Ruling::BreakGlass { limits, .. }
-            | Ruling::Ask { limits, .. } => limits.max_duration,
+            | Ruling::Ask { limits, .. } => Some(limits),
         }
+    }
+
+    /// The longest that the grant may last. None: a refusal, or no bound of its own.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        self.limits()?.max_duration
+    }
+
+    /// Names of the outside conditions that must allow it.
+    pub fn conditions(&self) -> &[String] {
+        self.limits().map_or(&[], |limits| &limits.conditions)
     }
 
     /// `refuse`, `approve`, `break-glass`, `ask`
@@ -318,8 +330,11 @@ pub struct Escalation {
 }
 
 /// Bounds that a ruling puts on the grant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ceiling {
     /// A longer request is refused, and told the longest.
     pub max_duration: Option<Duration>,
+    /// Names of outside conditions, all of which must allow it before it is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
 }

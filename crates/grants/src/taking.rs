@@ -7,8 +7,8 @@ use crate::live::Inner;
 use crate::saving::{lock, read};
 use crate::text::{MAX_NOTE, optional, time};
 use crate::{
-    End, EndReason, Error, Grant, GrantId, GrantState, Kind, Live, Principal, Request, RequestState, Who,
-    panels,
+    End, EndReason, Error, Grant, GrantId, GrantState, Kind, Live, Principal, Request, RequestState, Then,
+    Who, panels,
 };
 
 /// What [`Live::end_for`] and [`Live::end_lost`] ended.
@@ -146,6 +146,12 @@ impl Inner {
         }
         let mut without = Request::clone(&request);
         without.approvals.retain(|approval| approval.by != user);
+        if let Some(conditions) =
+            without.conditions.as_mut().filter(|conditions| conditions.then == Then::Asked)
+            && !panels::satisfied(&without.panels, &without.approvals)
+        {
+            conditions.wait_for_people();
+        }
         let without = Arc::new(without);
         crate::saving::write(&self.requests).pending.insert(request.id, without.clone());
         self.saving.later(crate::store::Change::Request(without));

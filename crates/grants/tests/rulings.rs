@@ -60,11 +60,17 @@ fn what_a_rule_approves_is_live_at_once_and_costs_one_commit() {
 
 #[test]
 fn a_ceiling_is_told_and_a_request_within_it_passes() {
-    let limits = Ceiling { max_duration: Some(Duration::from_secs(15 * 60)) };
+    let limits = || Ceiling { max_duration: Some(Duration::from_secs(15 * 60)), conditions: Vec::new() };
     for ruling in [
-        Ruling::Approve { why: why("short"), limits },
-        Ruling::BreakGlass { why: why("short"), limits, reviewers: Vec::new() },
-        Ruling::Ask { why: why("short"), limits, panels: Vec::new(), lapses_after: None, escalation: None },
+        Ruling::Approve { why: why("short"), limits: limits() },
+        Ruling::BreakGlass { why: why("short"), limits: limits(), reviewers: Vec::new() },
+        Ruling::Ask {
+            why: why("short"),
+            limits: limits(),
+            panels: Vec::new(),
+            lapses_after: None,
+            escalation: None,
+        },
     ] {
         let shop = Shop::ruled(move |_| ruling.clone());
         let error = refused(&shop, Ask { duration: Some("16 min".to_owned()), ..urgent("customers.email") });

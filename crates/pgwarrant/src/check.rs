@@ -30,8 +30,9 @@ pub fn run(file: &Path, offline: bool, json: bool) -> ExitCode {
         Err(problems) => entries.extend(problems.problems.iter().map(|problem| from_problem(&name, problem))),
         Ok(config) => {
             entries.extend(config.warnings.problems.iter().map(|problem| from_problem(&name, problem)));
-            if let Err(problems) = policy::arbiter(&config) {
-                entries.extend(problems.into_iter().map(from_policy));
+            match policy::arbiter(&config) {
+                Err(problems) => entries.extend(problems.into_iter().map(from_policy)),
+                Ok(_) => entries.extend(unused_conditions(&name, &config)),
             }
             if !offline {
                 entries.extend(live(&name, &config));
@@ -69,6 +70,19 @@ fn from_policy(problem: pgwarrant_policy::Problem) -> Entry {
         detail: None,
         hint: problem.hint,
     }
+}
+
+fn unused_conditions(file: &str, config: &Config) -> Vec<Entry> {
+    let unused = policy::unused_conditions(config).into_iter();
+    let entry = |entry: &config::ConditionEntry| Entry {
+        severity: "warning",
+        file: file.to_owned(),
+        line: Some(entry.line),
+        message: format!("no policy names the condition \"{}\"", entry.condition.name),
+        detail: None,
+        hint: Some(format!("Write @condition({:?}) on a permit, or remove it here.", entry.condition.name)),
+    };
+    unused.map(entry).collect()
 }
 
 /// What each database says of the labels and of the roles.

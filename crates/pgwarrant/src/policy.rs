@@ -16,7 +16,7 @@ use crate::cli::Failure;
 use crate::config::{self, Config};
 use crate::wiring;
 
-/// Reads files of policies, for the groups and categories of a configuration.
+/// Reads files of policies, for the groups, categories and conditions of a configuration.
 ///
 /// # Errors
 /// Every mistake in every file.
@@ -38,8 +38,9 @@ pub fn load(config: &Config, files: &[PathBuf]) -> Result<Policies, Vec<Problem>
     }
     let groups = config.groups.iter().map(|group| group.name.as_str());
     let categories = config.labels.iter().map(|entry| entry.label.category.as_str());
+    let conditions = config.conditions.iter().map(|entry| entry.condition.name.as_str());
     let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    match Policies::load(texts, groups, categories) {
+    match Policies::load(texts, groups, categories, conditions) {
         Ok(policies) if problems.is_empty() => Ok(policies),
         Ok(_) => Err(problems),
         Err(more) => {
@@ -66,6 +67,13 @@ pub fn of_files(config: &Config, files: Option<&[PathBuf]>) -> Result<Box<dyn Ar
         Some(files) => Ok(Box::new(load(config, files)?)),
         None => Ok(Box::new(ByGroups::new(&wiring::grants(config)))),
     }
+}
+
+/// Conditions of the configuration that no policy names. The policies must be right.
+pub fn unused_conditions(config: &Config) -> Vec<&config::ConditionEntry> {
+    let policies = config.policy.as_ref().and_then(|policy| load(config, &policy.files).ok());
+    let used = policies.as_ref().map(Policies::conditions).unwrap_or_default();
+    config.conditions.iter().filter(|entry| !used.contains(entry.condition.name.as_str())).collect()
 }
 
 /// What `pgwarrant policy test` is asked.

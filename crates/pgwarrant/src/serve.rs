@@ -77,6 +77,7 @@ async fn until(
     let second_factors = SecondFactors::open(&store, directory, settings.mask_key.expose())
         .map_err(|error| Failure::new(format!("could not open the second factors: {error}")))?;
     let users = api::Users::new(sign_in.clone(), second_factors.clone());
+    let conditions = wiring::conditions(config)?;
     let api = api::Opened::open(config, users, &store, directory).await?;
 
     let webhooks = webhooks::open(config, &store, &live, &trail)?.map(|open| tokio::spawn(open.run()));
@@ -86,6 +87,7 @@ async fn until(
     let reloads = reloads.map(|(signal, source)| {
         tokio::spawn(reload::at_signals(signal, source, Arc::clone(config), arbiter, trail.clone()))
     });
+    let checks = tokio::spawn(conditions.run(live.clone()));
     let control = tokio::spawn({
         let (trail, directory) = (trail.clone(), directory.to_owned());
         async move {
@@ -140,6 +142,7 @@ async fn until(
     if let Some(reloads) = reloads {
         reloads.abort();
     }
+    checks.abort();
     live.close().map_err(|error| Failure::new(format!("could not save the grants: {error}")))?;
     let closed = trail.close().await;
     outcome.map_err(|error| Failure::new(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgwarrant_conditions::Checks;
 use pgwarrant_grants::{Principal, Profile, ProfileRows, Schedule};
 use pgwarrant_proxy::settings;
 use pgwarrant_wire::accept::{Plaintext, ServerTls};
@@ -53,6 +54,17 @@ fn profile(profile: &config::Profile) -> Profile {
         }),
         groups: profile.groups.clone(),
     }
+}
+
+/// What policies may make a request depend on.
+///
+/// # Errors
+/// Certificates that cannot be read.
+pub fn conditions(config: &Config) -> Result<Checks, Failure> {
+    let settings = config.conditions.iter().map(|entry| entry.condition.clone());
+    Checks::open(settings).map_err(|(name, error)| {
+        Failure::hint(format!("condition \"{name}\": {error}"), "See ca in [[condition]].")
+    })
 }
 
 /// When records are written.

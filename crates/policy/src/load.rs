@@ -1,6 +1,6 @@
 //! Policies out of their files: read, validated against the schema, and made ready to be asked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::pst;
 use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator};
@@ -53,17 +53,19 @@ pub(crate) struct Rule {
 }
 
 impl Policies {
-    /// `files` are names and texts; `groups` and `categories` those that the configuration knows.
+    /// `files` are names and texts; `groups`, `categories` and outside `conditions` those that the
+    /// configuration knows.
     ///
     /// # Errors
     /// Every mistake in every file, in their order: what is no Cedar, what the schema does not
-    /// have, templates, annotations that are missing, misspelt or without meaning, groups and
-    /// categories that are not configured, ids used twice, more or longer policies than
+    /// have, templates, annotations that are missing, misspelt or without meaning, groups, categories
+    /// and conditions that are not configured, ids used twice, more or longer policies than
     /// [`MAX_POLICIES`], [`MAX_BYTES`] and [`MAX_POLICY_BYTES`] allow.
     pub fn load<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         groups: impl IntoIterator<Item = &'a str>,
         categories: impl IntoIterator<Item = &'a str>,
+        conditions: impl IntoIterator<Item = &'a str>,
     ) -> Result<Policies, Vec<Problem>> {
         let model = model().map_err(|error| {
             let hint = "This is a defect of pgwarrant. Please report it.";
@@ -72,6 +74,7 @@ impl Policies {
         let known = Known {
             groups: groups.into_iter().map(str::to_owned).collect(),
             categories: categories.into_iter().map(str::to_owned).collect(),
+            conditions: conditions.into_iter().map(str::to_owned).collect(),
         };
         let mut loader = Loader {
             validator: Validator::new(model.schema.clone()),
@@ -110,6 +113,11 @@ impl Policies {
 
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Outside conditions that some policy names.
+    pub fn conditions(&self) -> BTreeSet<&str> {
+        self.rules.iter().flat_map(|rule| &rule.terms.conditions).map(String::as_str).collect()
     }
 }
 
@@ -179,7 +187,7 @@ impl Loader {
             }
         };
         let before = self.problems.len();
-        let terms = terms::read(&policy, snippet, &self.known.groups, &mut self.problems);
+        let terms = terms::read(&policy, snippet, &self.known, &mut self.problems);
         if let Some(first) = terms.as_ref().and_then(|terms| self.ids.get(&terms.id)) {
             let message =
                 format!("policy id {:?} is used twice", terms.as_ref().map_or("", |terms| &terms.id));

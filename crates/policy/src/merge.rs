@@ -37,7 +37,11 @@ pub(crate) fn ask(closers: &[&Rule], rules: &[&Rule]) -> Ruling {
 }
 
 fn limits(rules: &[&Rule]) -> Ceiling {
-    Ceiling { max_duration: rules.iter().filter_map(|rule| rule.terms.max_duration).min() }
+    let conditions: BTreeSet<&String> = rules.iter().flat_map(|rule| &rule.terms.conditions).collect();
+    Ceiling {
+        max_duration: rules.iter().filter_map(|rule| rule.terms.max_duration).min(),
+        conditions: conditions.into_iter().cloned().collect(),
+    }
 }
 
 /// All of them; of those of the same groups the larger count.

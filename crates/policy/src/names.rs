@@ -14,6 +14,8 @@ use crate::terms::unknown;
 pub(crate) struct Known {
     pub groups: BTreeSet<String>,
     pub categories: BTreeSet<String>,
+    /// Outside conditions.
+    pub conditions: BTreeSet<String>,
 }
 
 impl Known {
@@ -87,9 +89,16 @@ impl Known {
             "sensitivity" => {
                 [Sensitivity::Low, Sensitivity::Medium, Sensitivity::High].map(Sensitivity::text).to_vec()
             }
-            "sign_in" => [SignIn::Scram, SignIn::Certificate, SignIn::Oidc, SignIn::Ldap, SignIn::Token]
-                .map(SignIn::text)
-                .to_vec(),
+            "sign_in" => [
+                SignIn::Scram,
+                SignIn::Certificate,
+                SignIn::Oidc,
+                SignIn::Ldap,
+                SignIn::Token,
+                SignIn::Webhook,
+            ]
+            .map(SignIn::text)
+            .to_vec(),
             _ => return None,
         };
         (!words.contains(&value)).then(|| {

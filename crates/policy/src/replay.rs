@@ -157,13 +157,13 @@ pub fn asks(facts: &Facts) -> String {
 pub fn outcome(ruling: &Ruling) -> String {
     match ruling {
         Ruling::Refuse { .. } => "refuse".to_owned(),
-        Ruling::Approve { limits, .. } => format!("approve{}", at_most(*limits)),
+        Ruling::Approve { limits, .. } => format!("approve{}", at_most(limits)),
         Ruling::BreakGlass { limits, reviewers, .. } => {
-            format!("break-glass, reviewed by {}{}", reviewers.join(", "), at_most(*limits))
+            format!("break-glass, reviewed by {}{}", reviewers.join(", "), at_most(limits))
         }
         Ruling::Ask { limits, panels, lapses_after, escalation, .. } => {
             let panels: Vec<String> = panels.iter().map(panel).collect();
-            let mut text = format!("ask {}{}", panels.join(" and "), at_most(*limits));
+            let mut text = format!("ask {}{}", panels.join(" and "), at_most(limits));
             if let Some(lapses) = lapses_after {
                 text += &format!(", lapses after {}", format_duration(*lapses));
             }
@@ -181,8 +181,14 @@ fn panel(Panel { groups, count, second_factor }: &Panel) -> String {
     format!("{count} of {}{factor}", groups.join(", "))
 }
 
-fn at_most(limits: Ceiling) -> String {
-    limits.max_duration.map_or_else(String::new, |longest| format!(", at most {}", format_duration(longest)))
+fn at_most(limits: &Ceiling) -> String {
+    let longest = limits.max_duration.map(|longest| format!(", at most {}", format_duration(longest)));
+    let conditions = match limits.conditions.as_slice() {
+        [] => String::new(),
+        [one] => format!(", if condition {one} allows"),
+        several => format!(", if conditions {} allow", several.join(", ")),
+    };
+    format!("{}{conditions}", longest.unwrap_or_default())
 }
 
 /// A line of a file of requests, without its end.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cedar_policy::Effect;
-use pgwarrant_grants::parse_duration;
 use pgwarrant_grants::ruling::{Escalation, Panel};
+use pgwarrant_grants::{MAX_CONDITIONS, parse_duration};
 
+use crate::names::Known;
 use crate::problem::{Problem, meant, sentence};
 use crate::snippet::Snippet;
 
@@ -54,6 +55,8 @@ pub(crate) struct Terms {
     pub permits: bool,
     pub reason: Option<String>,
     pub max_duration: Option<Duration>,
+    /// Outside conditions, all of which must allow it.
+    pub conditions: Vec<String>,
     /// Of [`Stage::BreakGlass`].
     pub reviewers: Vec<String>,
     /// Of [`Stage::Ask`].
@@ -66,6 +69,7 @@ const KNOWN: &[(&str, &[Stage])] = &[
     ("decision", &[]),
     ("reason", &[]),
     ("max_duration", &[Stage::BreakGlass, Stage::Approve, Stage::Ask]),
+    ("condition", &[Stage::BreakGlass, Stage::Approve, Stage::Ask]),
     ("reviewers", &[Stage::BreakGlass]),
     ("approvers", &[Stage::Ask]),
     ("count", &[Stage::Ask]),
@@ -79,31 +83,32 @@ const KNOWN: &[(&str, &[Stage])] = &[
 pub(crate) fn read(
     policy: &cedar_policy::Policy,
     snippet: &Snippet<'_>,
-    groups: &BTreeSet<String>,
+    known: &Known,
     problems: &mut Vec<Problem>,
 ) -> Option<Terms> {
     let found = problems.len();
     let permits = policy.effect() == Effect::Permit;
-    let mut reader = Reader { written: policy.annotations().collect(), snippet, groups, problems };
+    let mut reader = Reader { written: policy.annotations().collect(), snippet, known, problems };
     reader.known();
     let id = reader.id();
     let stage = reader.stage(permits)?;
     reader.meaningful(permits, stage);
     let reason = reader.text("reason", MAX_TEXT);
     let max_duration = reader.duration("max_duration");
+    let conditions = reader.conditions();
     let reviewers = match permits && stage == Stage::BreakGlass {
         true => reader.required_groups("reviewers", "who must look at it afterwards"),
         false => Vec::new(),
     };
     let asking = (permits && stage == Stage::Ask).then(|| reader.asking());
     (reader.problems.len() == found).then_some(())?;
-    Some(Terms { id: id?, stage, permits, reason, max_duration, reviewers, asking })
+    Some(Terms { id: id?, stage, permits, reason, max_duration, conditions, reviewers, asking })
 }
 
 struct Reader<'a, 'p> {
     written: BTreeMap<&'a str, &'a str>,
     snippet: &'a Snippet<'a>,
-    groups: &'a BTreeSet<String>,
+    known: &'a Known,
     problems: &'p mut Vec<Problem>,
 }
 
@@ -252,27 +257,45 @@ impl<'a> Reader<'a, '_> {
         self.groups(name)
     }
 
-    /// Sorted, so that two policies that name the same groups ask the same panel.
+    fn conditions(&mut self) -> Vec<String> {
+        if !self.written.contains_key("condition") {
+            return Vec::new();
+        }
+        let known = self.known;
+        let conditions = self.names("condition", "condition", &known.conditions, "ticket, on-duty");
+        if conditions.len() > MAX_CONDITIONS {
+            let message = format!("@condition names more than {MAX_CONDITIONS} conditions");
+            self.problem("condition", message, "Have one of them ask for the others.");
+        }
+        conditions
+    }
+
     fn groups(&mut self, name: &str) -> Vec<String> {
+        let known = self.known;
+        self.names(name, "group", &known.groups, "privacy, oncall")
+    }
+
+    /// Sorted, so that two policies that name the same groups ask the same panel.
+    fn names(&mut self, name: &str, what: &str, known: &BTreeSet<String>, example: &str) -> Vec<String> {
         let text = self.written.get(name).copied().unwrap_or("");
-        let mut groups = BTreeSet::new();
-        for group in text.split(',').map(str::trim) {
-            if group.is_empty() {
-                let hint = format!(r#"Write names with commas between them: @{name}("privacy, oncall")."#);
-                self.problem(name, format!("@{name} names no group"), hint);
+        let mut names = BTreeSet::new();
+        for word in text.split(',').map(str::trim) {
+            if word.is_empty() {
+                let hint = format!("Write names with commas between them: @{name}({example:?}).");
+                self.problem(name, format!("@{name} names no {what}"), hint);
                 break;
             }
-            if !self.groups.contains(group) {
-                let (message, hint) = unknown("group", group, self.groups);
+            if !known.contains(word) {
+                let (message, hint) = unknown(what, word, known);
                 self.problem(name, message, hint);
             }
-            groups.insert(group.to_owned());
+            names.insert(word.to_owned());
         }
-        groups.into_iter().collect()
+        names.into_iter().collect()
     }
 }
 
-/// Message and hint for a group or a category that the configuration lacks.
+/// Message and hint for a group, a category or a condition that the configuration lacks.
 pub(crate) fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> (String, String) {
     let none = sentence(&format!("the configuration has no {what} at all"));
     let hint = meant(name, known.iter().map(String::as_str), &none);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pgwarrant_audit::{Decision, Entry, Kind, Record, RecordedError, Shape, Trail, Who};
-use pgwarrant_grants::{Event, Facts, Grant, Request};
+use pgwarrant_grants::{Answer, Event, Facts, Grant, Request, Said};
 use pgwarrant_sql::{Class, Reason, Refusal, Touched};
 
 use crate::cache::Analysed;
@@ -403,13 +403,31 @@ pub fn of_event(event: &Event) -> Option<Record> {
             let why = grounds.ruling.why();
             let policies =
                 if why.policies.is_empty() { "no policy".to_owned() } else { why.policies.join(", ") };
-            record.note =
-                Some(format!("{}; ruled {} ({policies})", request.summary(), grounds.ruling.text()));
+            let ruling = grounds.ruling.text();
+            record.note = Some(match grounds.ruling.conditions() {
+                [] => format!("{}; ruled {ruling} ({policies})", request.summary()),
+                conditions => format!(
+                    "{}; ruled {ruling} ({policies}), on condition: {}",
+                    request.summary(),
+                    conditions.join(", ")
+                ),
+            });
             record.text = facts_text(&grounds.facts).into();
             Some(record)
         }
         Event::PartlyApproved { request } => {
             Some(about(Kind::Decision, Decision::Approved, request, request.summary()))
+        }
+        Event::Checked { request, answers } => {
+            let said = |wanted| answers.iter().any(|answer| answer.said == wanted);
+            let decision = match (said(Said::Denies), said(Said::Nothing)) {
+                (true, _) => Decision::Denied,
+                (false, true) => Decision::Failed,
+                (false, false) => Decision::Approved,
+            };
+            let answers: Vec<String> = answers.iter().map(Answer::text).collect();
+            let note = format!("request {}: {}", request.id, answers.join("; "));
+            Some(about(Kind::Decision, decision, request, note))
         }
         Event::Escalated { request } => {
             let note = format!("request {} was escalated: {}", request.id, request.summary());

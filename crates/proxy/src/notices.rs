@@ -63,10 +63,7 @@ fn shows_rows(class: Class) -> bool {
 pub fn decided(request: &Request) -> Vec<u8> {
     let decision = request.decision.as_ref();
     let columns = request.scope.columns_text();
-    let by = match decision.and_then(|decision| decision.by.as_deref()) {
-        Some(by) => format!("by {by}"),
-        None => "by rule".to_owned(),
-    };
+    let by = format!("by {}", request.decider());
     let (id, state) = (request.id, request.state);
     let (message, hint) = match (state, request.grant) {
         (RequestState::Approved, Some(grant)) => {

@@ -331,8 +331,9 @@ fn tell_of(shared: &Shared, event: &Event) {
             }
         }
         Event::Decided { request } => {
-            // By rule: the answer of the call that asked says so.
-            let at_once = matches!(request.state, RequestState::Approved | RequestState::Refused);
+            // By rule: the answer of the call that asked says so, unless conditions were asked first.
+            let at_once = matches!(request.state, RequestState::Approved | RequestState::Refused)
+                && request.conditions.is_none();
             let by = request.decision.as_ref().and_then(|decision| decision.by.as_ref());
             if by.is_some() || !at_once {
                 tell(&|who| who.user == request.by, notices::decided(request));
@@ -350,7 +351,8 @@ fn tell_of(shared: &Shared, event: &Event) {
             tell(&|who| live.may_review(who, grant), notices::break_glass(grant));
         }
         Event::Reviewed { grant } => tell(&|who| who.user == grant.asked_by, notices::reviewed(grant)),
-        Event::Scheduled { .. }
+        Event::Checked { .. }
+        | Event::Scheduled { .. }
         | Event::Started { .. }
         | Event::Extended { .. }
         | Event::Ended { .. }

@@ -82,6 +82,7 @@ fn parts(event: &Happened) -> (&'static str, Option<&Arc<Request>>, Option<&Arc<
     match event {
         Happened::Requested { request, .. } => ("requested", Some(request), None),
         Happened::PartlyApproved { request } => ("partly_approved", Some(request), None),
+        Happened::Checked { request, .. } => ("checked", Some(request), None),
         Happened::Escalated { request } => ("escalated", Some(request), None),
         Happened::Decided { request } => ("decided", Some(request), None),
         Happened::Scheduled { grant } => ("scheduled", None, Some(grant)),

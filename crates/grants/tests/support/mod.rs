@@ -195,6 +195,7 @@ pub fn named(event: &Event) -> &'static str {
     match event {
         Event::Requested { .. } => "requested",
         Event::PartlyApproved { .. } => "partly approved",
+        Event::Checked { .. } => "checked",
         Event::Escalated { .. } => "escalated",
         Event::Decided { .. } => "decided",
         Event::Scheduled { .. } => "scheduled",

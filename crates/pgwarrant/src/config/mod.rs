@@ -8,6 +8,7 @@
 //! sense, since nobody can sign in with it.
 
 mod api;
+mod conditions;
 mod databases;
 mod identity;
 mod labels;

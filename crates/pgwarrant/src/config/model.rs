@@ -21,6 +21,7 @@ pub struct Config {
     pub labels: Vec<LabelEntry>,
     /// None: groups alone decide who may ask and who approves.
     pub policy: Option<Policy>,
+    pub conditions: Vec<ConditionEntry>,
     pub profiles: Vec<Profile>,
     pub grants: Grants,
     pub masking: Masking,
@@ -172,6 +173,13 @@ pub struct LabelEntry {
 pub struct Policy {
     /// Cedar policies; all of them hold.
     pub files: Vec<PathBuf>,
+    pub line: usize,
+}
+
+/// `[[condition]]`, with its line for messages.
+#[derive(Clone, Debug)]
+pub struct ConditionEntry {
+    pub condition: pgwarrant_conditions::Settings,
     pub line: usize,
 }
 

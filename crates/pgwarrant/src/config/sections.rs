@@ -10,7 +10,7 @@ use super::{
     Audit, Config, Grants, Limits, Listen, ListenTls, Masking, MaskingKey, Notices, Plaintext, Problems,
     Secret, Store, Trust, secret,
 };
-use super::{api, databases, identity, labels, people, policy, webhooks};
+use super::{api, conditions, databases, identity, labels, people, policy, webhooks};
 
 /// Reads every section; `None` where a part without a default is missing or wrong, which is then
 /// among the reader's problems.
@@ -22,6 +22,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
     let databases = databases::databases(reader, &mut root, &users, &groups);
     let labels = labels::labels(reader, &mut root);
     let policy = policy::policy(reader, &mut root);
+    let conditions = conditions::conditions(reader, &mut root);
     let profiles = policy::profiles(reader, &mut root, &groups);
     let grants = grants(reader, &mut root);
     let store = store(reader, &mut root);
@@ -41,6 +42,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
         identity,
         labels,
         policy,
+        conditions,
         profiles,
         grants,
         masking: masking?,

@@ -9,6 +9,7 @@ use super::problem::nearest;
 use super::*;
 
 mod api;
+mod conditions;
 mod identity;
 mod own_file;
 mod policy;

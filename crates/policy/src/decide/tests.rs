@@ -197,10 +197,10 @@ fn rulings_agree_with_cedars_own_authorizer() {
     for _ in 0..50 {
         let count = 1 + dice.below(12);
         // What can never match is a mistake, and thrown again.
-        let loads = |text: &String| Policies::load([("p", text.as_str())], GROUPS, CATEGORIES).is_ok();
+        let loads = |text: &String| Policies::load([("p", text.as_str())], GROUPS, CATEGORIES, []).is_ok();
         let mut thrown = |number| (0..100).map(|_| policy(&mut dice, number)).find(loads);
         let text: String = (0..count).filter_map(&mut thrown).collect();
-        let policies = Policies::load([("p", text.as_str())], GROUPS, CATEGORIES)
+        let policies = Policies::load([("p", text.as_str())], GROUPS, CATEGORIES, [])
             .unwrap_or_else(|problems| panic!("{}", problems[0]));
         for _ in 0..40 {
             let facts = facts(&mut dice);

@@ -48,7 +48,7 @@ fn facts(full: bool) -> Facts {
 /// What Cedar is asked is what the schema, and so the validator, believes it is asked.
 #[test]
 fn questions_conform_to_the_schema() {
-    let policies = Policies::load([], [], []).expect("no policies");
+    let policies = Policies::load([], [], [], []).expect("no policies");
     let schema: &Schema = &policies.model.schema;
     for full in [false, true] {
         let facts = facts(full);

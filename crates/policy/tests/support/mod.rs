@@ -31,6 +31,9 @@ pub const GROUPS: [&str; 4] = ["engineering", "oncall", "privacy", "audit"];
 pub const CATEGORIES: [&str; 9] =
     ["identity", "contact", "address", "birth", "national_id", "online", "payment", "employment", "health"];
 
+/// Of an imagined configuration.
+pub const CONDITIONS: [&str; 2] = ["ticket", "on-duty"];
+
 pub struct Case {
     pub title: String,
     pub input: String,
@@ -82,7 +85,7 @@ pub fn documented(name: &str) -> String {
 }
 
 pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Policies, Vec<Problem>> {
-    Policies::load(files, GROUPS, CATEGORIES)
+    Policies::load(files, GROUPS, CATEGORIES, CONDITIONS)
 }
 
 pub fn told(problems: &[Problem]) -> String {

@@ -77,13 +77,19 @@ impl Console {
         let explained =
             self.live.explain(self.who(), id, &self.identity.database, &self.catalogue).map_err(refused)?;
         let (request, then) = (&explained.request, explained.replay.then.as_ref());
-        let decided_by: Vec<serde_json::Value> = request
-            .words()
-            .iter()
-            .map(|word| {
-                json!({ "by": word.by, "at": time(word.at), "reason": word.reason, "from": word.from })
+        let words = request.words();
+        let persons = words.iter().map(
+            |word| json!({ "by": word.by, "at": time(word.at), "reason": word.reason, "from": word.from }),
+        );
+        let answers = request.conditions.iter().flat_map(|conditions| &conditions.answers).map(|answer| {
+            json!({
+                "condition": answer.name,
+                "at": time(answer.at),
+                "said": answer.said.text(),
+                "reason": answer.reason,
             })
-            .collect();
+        });
+        let decided_by: Vec<serde_json::Value> = persons.chain(answers).collect();
         Ok(vec![
             Some(id.to_string()),
             Some(request.state.text().to_owned()),
