@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("webhooks", &["audit", "grants", "http"]),
     ("identity", &["http"]),
     ("conditions", &["grants", "http", "webhooks"]),
-    ("api", &["audit", "grants", "catalog"]),
+    ("api", &["audit", "grants", "catalog", "webhooks"]),
     ("wire", &[]),
     ("proxy", &["wire", "identity", "audit", "grants", "sql", "catalog", "masking"]),
     ("throwaway", &[]),

@@ -11,7 +11,9 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::gate::again;
 use crate::problem::Problem;
+use crate::repeats::Kept;
 
 /// 200, with a document.
 #[derive(Clone, Debug)]
@@ -22,6 +24,13 @@ pub struct Json<T>(pub T);
 pub struct Created<T> {
     pub location: String,
     pub body: T,
+}
+
+/// What a message was answered the first time, or is answered again. 200, or a problem.
+#[derive(Clone, Debug)]
+pub enum Again<T> {
+    First(T),
+    Kept(Kept),
 }
 
 /// 204
@@ -103,6 +112,15 @@ impl<T: Serialize> IntoResponse for Created<T> {
         match HeaderValue::try_from(self.location) {
             Ok(location) => with(response, header::LOCATION, location),
             Err(_) => response,
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Again<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Again::First(body) => json(StatusCode::OK, &body),
+            Again::Kept(kept) => again(kept),
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Parts {
     pub sign_ins: Arc<dyn SignIns>,
     pub tokens: Tokens,
     pub repeats: Repeats,
+    /// Messages of other systems.
+    pub deliveries: Repeats,
     pub settings: Settings,
 }
 
@@ -44,10 +46,13 @@ pub struct Api {
     pub tokens: Tokens,
     pub browsers: Browsers,
     pub repeats: Repeats,
+    pub deliveries: Repeats,
     pub streams: Streams,
     pub queries: Semaphore,
     pub rate_of_address: Rate<IpAddr>,
     pub rate_of_user: Rate<String>,
+    /// By the name of its `[[inbound]]`.
+    pub rate_of_webhook: Rate<String>,
     pub failures_of_address: Rate<IpAddr>,
     pub failures_of_user: Rate<String>,
     /// Changes when a credential ends before its time: who still acts on one looks again.
@@ -64,6 +69,7 @@ impl Api {
             queries: Semaphore::new(QUERIES),
             rate_of_address: rate(limits.requests_per_address),
             rate_of_user: rate(limits.requests_per_user),
+            rate_of_webhook: rate(limits.requests_per_user),
             failures_of_address: Rate::new(FAILURE_OF_ADDRESS, FAILURES),
             failures_of_user: Rate::new(FAILURE_OF_USER, FAILURES),
             ended: watch::channel(0).0,
@@ -73,6 +79,7 @@ impl Api {
             sign_ins: parts.sign_ins,
             tokens: parts.tokens,
             repeats: parts.repeats,
+            deliveries: parts.deliveries,
             settings: parts.settings,
         }
     }
@@ -84,7 +91,7 @@ impl Api {
             && match &caller.via {
                 Via::Browser(key) => self.browsers.is_live(key, Instant::now()),
                 Via::Token { id } => self.tokens.is_live(id, now),
-                Via::Bearer => true,
+                Via::Bearer | Via::Webhook { .. } => true,
             }
     }
 

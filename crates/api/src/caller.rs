@@ -55,6 +55,8 @@ pub enum Via {
     Token { id: String },
     /// A token of an issuer.
     Bearer,
+    /// A signed message of an `[[inbound]]`.
+    Webhook { name: String },
 }
 
 impl Via {
@@ -63,6 +65,7 @@ impl Via {
             Via::Browser(_) => "session",
             Via::Token { .. } => "token",
             Via::Bearer => "bearer",
+            Via::Webhook { .. } => "webhook",
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod events;
 pub mod grants;
+pub mod inbound;
 pub mod requests;
 pub mod service;
 pub mod session;

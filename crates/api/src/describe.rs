@@ -20,12 +20,13 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, Paths, Ref, RefOr, Required, Schema};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Created, Document, Json, NoContent, SignedIn, SignedOut, Stream};
+use crate::answer::{Again, Created, Document, Json, NoContent, SignedIn, SignedOut, Stream};
 use crate::api::Api;
 use crate::caller::{By, Ends, Needs};
 use crate::gate::may_repeat;
 use crate::input::{Body, Name, Number, Query};
 use crate::problem::{Document as ProblemDocument, MEDIA_TYPE, Problem};
+use crate::signed::{ID, SIGNATURE, Signed, TIMESTAMP};
 
 /// Names of the ways to sign in.
 pub const BEARER: &str = "bearer";
@@ -105,6 +106,20 @@ impl<T: ToSchema> Taken for Body<T> {
         sketch.body = Some(sketch.refer::<T>());
     }
 }
+impl<T: ToSchema> Taken for Signed<T> {
+    fn sketch(sketch: &mut Sketch) {
+        sketch.body = Some(sketch.refer::<T>());
+        for (name, of_type) in [(ID, Type::String), (TIMESTAMP, Type::Integer), (SIGNATURE, Type::String)] {
+            let schema: Schema = ObjectBuilder::new().schema_type(of_type).build().into();
+            let parameter = ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Header)
+                .required(Required::True)
+                .schema(Some(schema));
+            sketch.parameters.push(parameter.build());
+        }
+    }
+}
 impl Taken for Number {
     fn sketch(sketch: &mut Sketch) {
         sketch.in_path(&ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build().into());
@@ -137,6 +152,11 @@ impl<T: ToSchema> Answered for Created<T> {
     }
 }
 impl<T: ToSchema> Answered for SignedIn<T> {
+    fn sketch(sketch: &mut Sketch) {
+        sketch.answers::<T>("200");
+    }
+}
+impl<T: ToSchema> Answered for Again<T> {
     fn sketch(sketch: &mut Sketch) {
         sketch.answers::<T>("200");
     }

@@ -174,7 +174,7 @@ async fn keep(response: Response) -> Result<(Response, Option<Kept>), Problem> {
     Ok((Response::from_parts(head, Body::from(body)), Some(kept)))
 }
 
-fn again(kept: Kept) -> Response {
+pub fn again(kept: Kept) -> Response {
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
     let mut response = (status, kept.body).into_response();
     let headers = response.headers_mut();
@@ -226,7 +226,7 @@ impl Called {
     }
 }
 
-fn too_many(after: std::time::Duration) -> Problem {
+pub fn too_many(after: std::time::Duration) -> Problem {
     Problem::new(What::Rate, "too many requests")
         .hint("Wait as long as Retry-After says; follow /v1/events instead of asking again and again.")
         .retry_after(after)

@@ -74,7 +74,7 @@ pub fn of_browser(api: &Api, ends: Ends, browser: Browser) -> Caller {
     caller
 }
 
-fn caller(
+pub fn caller(
     api: &Api,
     ends: Ends,
     who: Principal,
@@ -130,8 +130,8 @@ pub fn of_refusal(refusal: Refusal) -> Problem {
     }
 }
 
-/// Counts and records a token that is not good; past the limit neither it nor another is looked at.
-async fn note_failure(api: &Api, ends: Ends, problem: Problem) -> Problem {
+/// Counts and records a token, or a message, that is not good; past the limit neither it nor another is looked at.
+pub async fn note_failure(api: &Api, ends: Ends, problem: Problem) -> Problem {
     if problem.status >= 500 {
         return problem;
     }

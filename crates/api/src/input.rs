@@ -49,7 +49,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-fn unreadable(error: &serde_json::Error) -> Problem {
+pub fn unreadable(error: &serde_json::Error) -> Problem {
     let (what, message) = match error.classify() {
         serde_json::error::Category::Data => (What::Invalid, "the body does not say what the call needs"),
         _ => (What::Malformed, "the body is not JSON"),

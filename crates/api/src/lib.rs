@@ -12,6 +12,7 @@
 //! - A handler that needs somebody takes a `By`, and none can be made without a good credential.
 //! - What changes something, what is refused, who signs in and who looks at the trail is recorded,
 //!   with where it came from; bodies, queries, passwords and tokens are in no record and no log.
+//! - A message of another system is believed by its signature, and acted on once.
 //! - Of a secret only its digest is kept. A token of ours ends by itself, and can make no other.
 //! - Every error is a problem (RFC 9457), but those of hyper's, whose requests are no HTTP.
 //! - Everything is bounded: connections, heads, bodies, rates, streams, tokens, answers that are kept.
@@ -44,6 +45,7 @@ pub mod server;
 pub mod settings;
 mod shapes;
 pub mod shown;
+mod signed;
 mod stall;
 mod streams;
 mod tls;

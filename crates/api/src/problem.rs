@@ -140,6 +140,11 @@ impl Problem {
         Self { detail, hint, retry_after, ..Self::new(what, message) }
     }
 
+    /// Is a limit of ours reached?
+    pub fn is_limit(&self) -> bool {
+        self.what == What::Limit
+    }
+
     pub fn unknown(what: impl Into<String>) -> Self {
         Self::new(What::Unknown, what)
     }

@@ -3,7 +3,7 @@
 
 use pgwarrant_audit::{Decision, Kind, Record, RecordedError};
 
-use crate::caller::{Caller, Ends};
+use crate::caller::{Caller, Ends, Via};
 use crate::problem::Problem;
 
 /// Of a User-Agent, in bytes.
@@ -23,7 +23,8 @@ pub fn by(caller: &Caller, kind: Kind, decision: Decision) -> Record {
     record.user = caller.who.user.as_str().into();
     record.groups = caller.who.groups.clone().into();
     let via = match &caller.via {
-        crate::caller::Via::Token { id } => format!("token {id}"),
+        Via::Token { id } => format!("token {id}"),
+        Via::Webhook { name } => format!("webhook {name}"),
         via => via.text().to_owned(),
     };
     record.note = Some(format!("api, {via}, {}", caller.context.sign_in.text()));

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pgwarrant_grants::WallMs;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Problem, What};
+use crate::problem::{MEDIA_TYPE, Problem, What};
 use crate::secret::Digest;
 
 /// For how long an answer is kept.
@@ -18,6 +18,9 @@ const KEPT: WallMs = 24 * 60 * 60 * 1000;
 /// Answers of one user, and in all.
 const MOST_PER_USER: usize = 1_000;
 const MOST: usize = 20_000;
+/// Of one system that sends messages, two each, and of all.
+const MOST_PER_SYSTEM: usize = 20_000;
+const MOST_OF_SYSTEMS: usize = 50_000;
 /// Of a key, in bytes.
 const MAX_KEY: usize = 128;
 /// Of an answer that is kept, in bytes.
@@ -31,6 +34,28 @@ pub struct Kept {
     pub location: Option<String>,
     /// JSON.
     pub body: String,
+}
+
+impl Kept {
+    /// Of what was answered. None: it may be tried again.
+    pub fn of(made: &Result<impl Serialize, Problem>) -> Option<Self> {
+        let kept = |status, media_type: &str, body: Vec<u8>| Self {
+            status,
+            media_type: Some(media_type.to_owned()),
+            location: None,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        match made {
+            Ok(body) => Some(kept(200, "application/json", serde_json::to_vec(body).ok()?)),
+            Err(problem) if problem.status >= 500 => None,
+            Err(problem) => Some(kept(problem.status, MEDIA_TYPE, serde_json::to_vec(problem).ok()?)),
+        }
+    }
+
+    /// That it was there.
+    pub fn nothing() -> Self {
+        Self { status: 204, media_type: None, location: None, body: String::new() }
+    }
 }
 
 /// As it is stored. What is added later has a default.
@@ -57,6 +82,8 @@ struct Index {
 pub struct Repeats {
     tree: sled::Tree,
     index: Mutex<Index>,
+    /// Of one user, and in all.
+    most: (usize, usize),
 }
 
 /// Is this the first time?
@@ -68,7 +95,15 @@ pub enum Seen {
 
 impl Repeats {
     pub fn open(db: &sled::Db) -> Result<Self, sled::Error> {
-        let tree = db.open_tree("repeats")?;
+        Self::in_tree(db.open_tree("repeats")?, (MOST_PER_USER, MOST))
+    }
+
+    /// The same for messages of other systems, whose ids are the keys.
+    pub fn deliveries(db: &sled::Db) -> Result<Self, sled::Error> {
+        Self::in_tree(db.open_tree("deliveries")?, (MOST_PER_SYSTEM, MOST_OF_SYSTEMS))
+    }
+
+    fn in_tree(tree: sled::Tree, most: (usize, usize)) -> Result<Self, sled::Error> {
         let mut found = Vec::new();
         for entry in &tree {
             let (key, value) = entry?;
@@ -84,7 +119,7 @@ impl Repeats {
         for (at, digest, user) in found {
             index.add(at, digest, user);
         }
-        Ok(Self { tree, index: Mutex::new(index) })
+        Ok(Self { tree, index: Mutex::new(index), most })
     }
 
     /// `call`: of the method, the path and the body.
@@ -114,9 +149,10 @@ impl Repeats {
             };
         }
         let theirs = index.per_user.get(user).copied().unwrap_or(0);
-        if theirs >= MOST_PER_USER || index.by_age.len() >= MOST {
+        let (most_per_user, most) = self.most;
+        if theirs >= most_per_user || index.by_age.len() >= most {
             return Err(Problem::new(What::Limit, "there are too many answers to keep")
-                .detail(format!("Of one user {MOST_PER_USER} calls with a key are kept, for 24 h."))
+                .detail(format!("Of one user {most_per_user} calls with a key are kept, for 24 h."))
                 .hint("Make the call without an Idempotency-Key."));
         }
         let record = Record { user: user.to_owned(), at: now, call: call.hex(), answer: None };

@@ -10,7 +10,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::Api;
 use crate::calls::{
-    audit, catalogue, events, grants, requests, service, session, sessions, tokens, trail_events, whoami,
+    audit, catalogue, events, grants, inbound, requests, service, session, sessions, tokens,
+    trail_events, whoami,
 };
 use crate::describe::{BEARER, COOKIE, Calls};
 use crate::gate::gate;
@@ -51,6 +52,7 @@ fn calls() -> Calls {
         .post("/v1/session", "Sign in with a password; sets a cookie", session::begin)
         .delete("/v1/session", "Sign out", session::end)
         .post("/v1/session/second-factor", "Show your second factor in this session", session::second_factor)
+        .post("/v1/webhooks/{name}", "Take a signed message of another system", inbound::deliver)
         .get("/v1/openapi.json", "This description", service::description)
         .get("/v1/healthz", "Is the proxy well?", service::health)
 }

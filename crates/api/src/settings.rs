@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pgwarrant_webhooks::Secret;
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// At least one.
@@ -13,6 +15,19 @@ pub struct Settings {
     /// `https://pgwarrant.example.com`: what browsers see, where that is not the address itself.
     pub public_url: Option<Origin>,
     pub limits: Limits,
+    /// Systems whose messages are taken.
+    pub inbound: Vec<Inbound>,
+}
+
+/// `[[inbound]]`: a system that acts for people by signed messages.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    /// The last part of its path: letters, digits, `_` and `-`.
+    pub name: String,
+    /// At least one; the former as well, while one takes the place of another.
+    pub secrets: Vec<Secret>,
+    /// The user whose groups say what it may do.
+    pub acts_as: String,
 }
 
 /// PEM files.

@@ -14,6 +14,11 @@ impl Live {
             && self.0.check_disinterested(who, &Interested::in_request(request), "").is_ok()
     }
 
+    /// Did somebody ask for it, with whatever account, or would they gain by it?
+    pub fn gains_by(&self, who: &Principal, request: &Request) -> bool {
+        self.0.check_disinterested(who, &Interested::in_request(request), "").is_err()
+    }
+
     /// Does a break-glass grant wait for somebody's review?
     pub fn may_review(&self, who: &Principal, grant: &Grant) -> bool {
         grant.review.as_ref().is_some_and(|review| review.verdict.is_none() && self.0.reviews(who, review))

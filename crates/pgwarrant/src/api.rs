@@ -29,6 +29,7 @@ pub struct Opened {
     listening: Listening,
     tokens: Tokens,
     repeats: Repeats,
+    deliveries: Repeats,
     users: Users,
     settings: Settings,
 }
@@ -51,17 +52,19 @@ impl Opened {
             .map_err(|error| Failure::new(format!("could not open the tokens: {error}")))?;
         let repeats = Repeats::open(store)
             .map_err(|error| Failure::new(format!("could not open the answers of the API: {error}")))?;
-        Ok(Some(Self { listening, tokens, repeats, users, settings }))
+        let deliveries = Repeats::deliveries(store)
+            .map_err(|error| Failure::new(format!("could not open the messages of the API: {error}")))?;
+        Ok(Some(Self { listening, tokens, repeats, deliveries, users, settings }))
     }
 
     /// Serves until it is dropped.
     pub async fn serve(self, handle: Handle, live: Live, trail: Trail) {
-        let Self { listening, tokens, repeats, users, settings } = self;
+        let Self { listening, tokens, repeats, deliveries, users, settings } = self;
         for address in listening.addresses() {
             tracing::info!("the API listens on {address}");
         }
         let (proxy, sign_ins) = (Arc::new(Databases(handle)), Arc::new(users));
-        listening.serve(Parts { live, trail, proxy, sign_ins, tokens, repeats, settings }).await;
+        listening.serve(Parts { live, trail, proxy, sign_ins, tokens, repeats, deliveries, settings }).await;
     }
 }
 

@@ -5,6 +5,7 @@ mod authorisation;
 mod browsers;
 mod client;
 mod factors;
+mod inbound;
 mod life;
 mod limits;
 mod lists;

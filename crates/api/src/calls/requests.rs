@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::extract::State;
+use pgwarrant_catalog::Catalogue;
 use pgwarrant_grants as grants;
 use pgwarrant_grants::{Ask as Asked, Context, Live, RequestState};
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ fn visible<'a>(live: &Live, caller: &'a Caller) -> impl Iterator<Item = Arc<gran
     live.requests_for(&caller.who).into_iter().filter(|request| caller.may_use(&request.database))
 }
 
-fn find(live: &Live, caller: &Caller, id: u64) -> Result<Arc<grants::Request>, Problem> {
+pub fn find(live: &Live, caller: &Caller, id: u64) -> Result<Arc<grants::Request>, Problem> {
     visible(live, caller).find(|request| request.id == id).ok_or_else(|| {
         Problem::unknown(format!("there is no request {id} that you may see"))
             .hint("GET /v1/requests lists them.")
@@ -102,31 +103,54 @@ pub async fn show(
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
     /// May be left out by who may connect to one alone.
-    database: Option<String>,
+    pub database: Option<String>,
     /// `customers.email, customers.phone`, `hr.employees.*`, `category:contact` or `*`; or a profile.
-    columns: Option<String>,
+    pub columns: Option<String>,
     /// A predicate over the one relation that `columns` names; without it all rows.
-    rows: Option<String>,
-    reason: String,
+    pub rows: Option<String>,
+    pub reason: String,
     /// `30 min`, `2 h`
-    duration: Option<String>,
+    pub duration: Option<String>,
     /// `select`, `select, update`
-    actions: Option<String>,
+    pub actions: Option<String>,
     /// What becomes of other rows: `mask` or `hide`.
-    others: Option<String>,
-    ticket: Option<String>,
+    pub others: Option<String>,
+    pub ticket: Option<String>,
     #[schema(minimum = 1)]
-    max_uses: Option<u64>,
+    pub max_uses: Option<u64>,
     #[schema(minimum = 1)]
-    max_rows: Option<u64>,
-    profile: Option<String>,
+    pub max_rows: Option<u64>,
+    pub profile: Option<String>,
     /// `2026-03-02 09:00` or `in 2 h`
-    starts_at: Option<String>,
+    pub starts_at: Option<String>,
     /// `normal`, `urgent` or `break-glass`
-    urgency: Option<String>,
-    purpose: Option<String>,
-    case_id: Option<String>,
-    for_group: Option<String>,
+    pub urgency: Option<String>,
+    pub purpose: Option<String>,
+    pub case_id: Option<String>,
+    pub for_group: Option<String>,
+}
+
+impl NewRequest {
+    pub fn ask(self) -> Asked {
+        Asked {
+            columns: self.columns.unwrap_or_default(),
+            rows: self.rows,
+            reason: Some(self.reason),
+            duration: self.duration,
+            actions: self.actions,
+            others: self.others,
+            ticket: self.ticket,
+            max_uses: self.max_uses.map(|uses| uses.to_string()),
+            max_rows: self.max_rows.map(|rows| rows.to_string()),
+            group: self.for_group,
+            starts_at: self.starts_at,
+            purpose: self.purpose,
+            case: self.case_id,
+            profile: self.profile,
+            urgency: self.urgency,
+            not_after: None,
+        }
+    }
 }
 
 /// Ask for a grant; a rule may give it at once
@@ -135,26 +159,8 @@ pub async fn ask(
     by: By<Ask>,
     Body(new): Body<NewRequest>,
 ) -> Result<Created<Outcome>, Problem> {
-    let database = database(&by, new.database.as_deref())?;
-    let catalogue = api.proxy.catalogue(&database).ok_or_else(|| no_database(&database))?;
-    let ask = Asked {
-        columns: new.columns.unwrap_or_default(),
-        rows: new.rows,
-        reason: Some(new.reason),
-        duration: new.duration,
-        actions: new.actions,
-        others: new.others,
-        ticket: new.ticket,
-        max_uses: new.max_uses.map(|uses| uses.to_string()),
-        max_rows: new.max_rows.map(|rows| rows.to_string()),
-        group: new.for_group,
-        starts_at: new.starts_at,
-        purpose: new.purpose,
-        case: new.case_id,
-        profile: new.profile,
-        urgency: new.urgency,
-        not_after: None,
-    };
+    let (database, catalogue) = where_(&api, &by, new.database.as_deref())?;
+    let ask = new.ask();
     let estimated_rows = match api.live.estimate(&by.who, &catalogue, &ask) {
         Some(estimate) => api.proxy.estimated_rows(&database, estimate).await,
         None => None,
@@ -179,7 +185,14 @@ pub fn named_nothing(error: grants::Error) -> Problem {
     }
 }
 
-/// The database that a call is about.
+/// The database that a call is about, and what is protected there.
+pub fn where_(api: &Api, caller: &Caller, given: Option<&str>) -> Result<(String, Arc<Catalogue>), Problem> {
+    let database = database(caller, given)?;
+    let catalogue = api.proxy.catalogue(&database).ok_or_else(|| no_database(&database))?;
+    Ok((database, catalogue))
+}
+
+/// The name of the database that a call is about.
 pub fn database(caller: &Caller, given: Option<&str>) -> Result<String, Problem> {
     match (given, caller.databases.as_slice()) {
         (Some(given), _) if caller.may_use(given) => Ok(given.to_owned()),

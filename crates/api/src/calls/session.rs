@@ -168,7 +168,7 @@ pub async fn second_factor(
 fn browser(caller: &Caller) -> Result<crate::secret::Digest, Problem> {
     match &caller.via {
         Via::Browser(key) => Ok(*key),
-        Via::Token { .. } | Via::Bearer => {
+        Via::Token { .. } | Via::Bearer | Via::Webhook { .. } => {
             Err(Problem::new(What::NotAllowed, "you have no session").hint("Sign in with POST /v1/session."))
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn api(
         return None;
     }
     let listen = addresses.into_iter().map(|item| item.value).collect();
-    Some(Settings { listen, tls, public_url, limits })
+    Some(Settings { listen, tls, public_url, limits, inbound: Vec::new() })
 }
 
 fn origin(reader: &mut Reader<'_>, item: &Item<String>) -> Option<Origin> {

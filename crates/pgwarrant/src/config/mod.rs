@@ -11,6 +11,7 @@ mod api;
 mod conditions;
 mod databases;
 mod identity;
+mod inbound;
 mod labels;
 mod model;
 mod people;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::inbound::Systems;
 use super::problem::nearest;
 use super::reader::{Item, Reader, Table};
 use super::{Group, Identity, Listen, User, secret};
@@ -45,7 +46,9 @@ pub(super) fn users(
     groups: &[Item<Group>],
     identity: &Identity,
     listen: Option<&Listen>,
+    systems: &Systems,
 ) -> Vec<User> {
+    let acted_as = systems.users();
     let mut users: Vec<User> = Vec::new();
     let mut names = HashMap::new();
     let mut certificates = HashSet::new();
@@ -65,7 +68,11 @@ pub(super) fn users(
         if let Some(line) = table.discard("password") {
             let hint = "Write scram = \"…\", as `pgwarrant user hash` prints it.".to_owned();
             reader.error(line, "password may not be in the configuration file", Some(hint));
-        } else if !wants_scram && certificate.is_none() && provider.is_none() {
+        } else if !wants_scram
+            && certificate.is_none()
+            && provider.is_none()
+            && !name.as_deref().is_some_and(|name| acted_as.contains(name))
+        {
             let message = "[[user]] has neither scram nor certificate nor provider";
             reader.error(table.line, message, Some(NO_USER.into()));
         }

@@ -10,7 +10,7 @@ use super::{
     Audit, Config, Grants, Limits, Listen, ListenTls, Masking, MaskingKey, Notices, Plaintext, Problems,
     Secret, Store, Trust, secret,
 };
-use super::{api, conditions, databases, identity, labels, people, policy, webhooks};
+use super::{api, conditions, databases, identity, inbound, labels, people, policy, webhooks};
 
 /// Reads every section; `None` where a part without a default is missing or wrong, which is then
 /// among the reader's problems.
@@ -18,7 +18,8 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
     let listen = listen(reader, &mut root);
     let groups = people::groups(reader, &mut root);
     let identity = identity::identity(reader, &mut root, &groups, listen.as_ref());
-    let users = people::users(reader, &mut root, &groups, &identity, listen.as_ref());
+    let systems = inbound::Systems::read(reader, &mut root);
+    let users = people::users(reader, &mut root, &groups, &identity, listen.as_ref(), &systems);
     let databases = databases::databases(reader, &mut root, &users, &groups);
     let labels = labels::labels(reader, &mut root);
     let policy = policy::policy(reader, &mut root);
@@ -31,8 +32,11 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Table<'_>) -> Option<Con
     let limits = limits(reader, &mut root);
     let notices = notices(reader, &mut root);
     let trust = trust(reader, &mut root);
+    let has_api = root.has("api").is_some();
     let api = api::api(reader, &mut root, listen.as_ref());
     let webhooks = webhooks::webhooks(reader, &mut root, &databases);
+    let inbound = systems.finish(reader, &users, has_api);
+    let api = api.map(|api| pgwarrant_api::Settings { inbound, ..api });
     root.finish(reader);
     Some(Config {
         listen: listen?,

@@ -11,6 +11,7 @@ use super::*;
 mod api;
 mod conditions;
 mod identity;
+mod inbound;
 mod own_file;
 mod policy;
 mod secrets;

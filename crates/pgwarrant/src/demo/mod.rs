@@ -35,8 +35,13 @@ pub fn run(config_file: &Path) -> Result<(), Failure> {
     // Without them the demo is as good in psql.
     if config.api.is_none() && TcpListener::bind(PAGES).is_ok() {
         let limits = pgwarrant_api::settings::Limits::default();
-        config.api =
-            Some(pgwarrant_api::Settings { listen: vec![PAGES], tls: None, public_url: None, limits });
+        config.api = Some(pgwarrant_api::Settings {
+            listen: vec![PAGES],
+            tls: None,
+            public_url: None,
+            limits,
+            inbound: Vec::new(),
+        });
     }
     let config = Arc::new(config);
     serve::until_interrupted(&config, None, |addresses| story(addresses, &cluster, &config))?;
