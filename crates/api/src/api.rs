@@ -95,6 +95,20 @@ impl Api {
             }
     }
 
+    /// To be called after somebody has approved: a token for that has done what it was for. Should it
+    /// stay in the store, it is good for nothing: who has approved a request cannot approve it again.
+    pub fn spend(&self, caller: &Caller) {
+        if let (Some(_), Via::Token { id }) = (caller.approves_only, &caller.via) {
+            if let Err(problem) = self.tokens.revoke(&caller.who.user, id) {
+                tracing::warn!(
+                    problem = problem.message,
+                    "a spent token could not be removed from the store"
+                );
+            }
+            self.announce_end();
+        }
+    }
+
     /// To be called after a credential was ended.
     pub fn announce_end(&self) {
         self.ended.send_modify(|count| *count = count.wrapping_add(1));

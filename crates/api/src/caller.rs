@@ -77,6 +77,8 @@ pub struct Caller {
     pub context: Context,
     pub via: Via,
     pub scopes: Vec<Scope>,
+    /// Good for nothing else than to approve this request.
+    pub approves_only: Option<u64>,
     pub ends: Ends,
     /// The credential is good until then. None: it does not say.
     pub expires_at: Option<WallMs>,

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod events;
 pub mod grants;
 pub mod inbound;
+pub mod once;
 pub mod requests;
 pub mod service;
 pub mod session;

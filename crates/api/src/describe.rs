@@ -23,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::{Again, Created, Document, Json, NoContent, SignedIn, SignedOut, Stream};
 use crate::api::Api;
 use crate::caller::{By, Ends, Needs};
+use crate::calls::once::Approver;
 use crate::gate::may_repeat;
 use crate::input::{Body, Name, Number, Query};
 use crate::problem::{Document as ProblemDocument, MEDIA_TYPE, Problem};
@@ -92,6 +93,11 @@ impl Taken for HeaderMap {
     fn sketch(_: &mut Sketch) {}
 }
 impl<N: Needs> Taken for By<N> {
+    fn sketch(sketch: &mut Sketch) {
+        sketch.needs_somebody = true;
+    }
+}
+impl Taken for Approver {
     fn sketch(sketch: &mut Sketch) {
         sketch.needs_somebody = true;
     }

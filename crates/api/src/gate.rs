@@ -27,6 +27,7 @@ use crate::settings::Origin;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const REPLAYED: &str = "idempotency-replayed";
 pub const SESSION: &str = "/v1/session";
+const APPROVAL_TOKENS: &str = "/approval-tokens";
 
 pub async fn gate(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let ends = request.extensions().get::<Ends>().copied();
@@ -102,7 +103,9 @@ async fn make(api: &Arc<Api>, called: &Called, request: Request, next: Next) -> 
     let request = Request::from_parts(head, Body::from(body));
     let (Some(key), Some(caller)) = (key, &called.caller) else { return Ok(next.run(request).await) };
     if !may_repeat(&called.method, &called.path) {
-        let is_secret = called.path.starts_with(SESSION) || called.path.starts_with("/v1/tokens");
+        let is_secret = called.path.starts_with(SESSION)
+            || called.path.starts_with("/v1/tokens")
+            || called.path.ends_with(APPROVAL_TOKENS);
         if !is_secret || called.method != Method::POST {
             return Ok(next.run(request).await);
         }
@@ -151,7 +154,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 pub fn may_repeat(method: &Method, path: &str) -> bool {
-    method == Method::POST && (path.starts_with("/v1/requests") || path.starts_with("/v1/grants"))
+    let keeps = path.starts_with("/v1/requests") || path.starts_with("/v1/grants");
+    method == Method::POST && keeps && !path.ends_with(APPROVAL_TOKENS)
 }
 
 /// The answer, and what is kept of it. None: the call did nothing, and may be made anew.

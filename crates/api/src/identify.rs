@@ -47,7 +47,8 @@ async fn of_token(api: &Api, ends: Ends, given: &str) -> Result<Caller, Problem>
         let who = api.sign_ins.user(&token.user).ok_or_else(refused)?;
         let via = Via::Token { id: token.id.clone() };
         let scopes = token.scopes.clone();
-        return Ok(caller(api, ends, who, SignIn::Token, via, scopes, Some(token.expires_at)));
+        let caller = caller(api, ends, who, SignIn::Token, via, scopes, Some(token.expires_at));
+        return Ok(Caller { approves_only: token.once, ..caller });
     }
     let signed_in = api.sign_ins.bearer(token, source(ends)).await.map_err(|refusal| match refusal {
         Refusal::Wrong => refused(),
@@ -86,7 +87,7 @@ pub fn caller(
     let databases = api.proxy.databases_of(&who);
     let context =
         Context { source: source(ends), sign_in: how, second_factor_age: None, estimated_rows: None };
-    Caller { who, context, via, scopes, ends, expires_at, databases }
+    Caller { who, context, via, scopes, approves_only: None, ends, expires_at, databases }
 }
 
 pub fn source(ends: Ends) -> Source {

@@ -23,6 +23,7 @@ pub fn by(caller: &Caller, kind: Kind, decision: Decision) -> Record {
     record.user = caller.who.user.as_str().into();
     record.groups = caller.who.groups.clone().into();
     let via = match &caller.via {
+        Via::Token { id } if caller.approves_only.is_some() => format!("approval token {id}"),
         Via::Token { id } => format!("token {id}"),
         Via::Webhook { name } => format!("webhook {name}"),
         via => via.text().to_owned(),

@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::Api;
 use crate::calls::{
-    audit, catalogue, events, grants, inbound, requests, service, session, sessions, tokens,
+    audit, catalogue, events, grants, inbound, once, requests, service, session, sessions, tokens,
     trail_events, whoami,
 };
 use crate::describe::{BEARER, COOKIE, Calls};
@@ -25,6 +25,11 @@ fn calls() -> Calls {
         .post("/v1/requests", "Ask for a grant; a rule may give it at once", requests::ask)
         .get("/v1/requests/{id}", "One request", requests::show)
         .post("/v1/requests/{id}/approve", "Approve a request of somebody else", requests::approve)
+        .post(
+            "/v1/requests/{id}/approval-tokens",
+            "Make a token that approves this request, once",
+            once::make,
+        )
         .post("/v1/requests/{id}/deny", "Deny a request of somebody else", requests::deny)
         .post("/v1/requests/{id}/withdraw", "Take your own request back", requests::withdraw)
         .get(

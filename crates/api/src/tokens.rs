@@ -34,6 +34,9 @@ struct Record {
     created_at: WallMs,
     expires_at: WallMs,
     last_used_at: Option<WallMs>,
+    /// As of [`Token::once`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    once: Option<u64>,
 }
 
 /// A token that has not ended.
@@ -45,6 +48,8 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     pub created_at: WallMs,
     pub expires_at: WallMs,
+    /// Approves the request of this number, once, and is good for nothing else.
+    pub once: Option<u64>,
     digest: Digest,
     /// 0: never.
     used: AtomicI64,
@@ -62,6 +67,8 @@ pub struct Wanted {
     pub name: String,
     pub scopes: Vec<Scope>,
     pub lifetime: Duration,
+    /// As of [`Token::once`].
+    pub once: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +115,10 @@ impl Tokens {
                 tree.remove(&key)?;
                 continue;
             }
-            let Record { id, user, name, scopes, created_at, expires_at, last_used_at, .. } = record;
+            let Record { id, user, name, scopes, created_at, expires_at, last_used_at, once, .. } = record;
             let used = AtomicI64::new(last_used_at.unwrap_or(0));
-            let token = Token { id: id.clone(), user, name, scopes, created_at, expires_at, digest, used };
+            let token =
+                Token { id: id.clone(), user, name, scopes, created_at, expires_at, once, digest, used };
             known.insert(id, Arc::new(token));
         }
         let file = File::open(directory.join("db"))?;
@@ -142,6 +150,7 @@ impl Tokens {
             scopes: wanted.scopes,
             created_at: now,
             expires_at: now.saturating_add(lifetime),
+            once: wanted.once,
             digest: Digest::of(secret.as_bytes()),
             used: AtomicI64::new(0),
         });
@@ -225,6 +234,7 @@ impl Tokens {
             created_at: token.created_at,
             expires_at: token.expires_at,
             last_used_at: token.last_used_at(),
+            once: token.once,
         };
         let record = serde_json::to_vec(&record).map_err(|error| StoreError::Damaged(error.to_string()))?;
         self.tree.insert(&token.id, record)?;
@@ -256,7 +266,13 @@ mod tests {
 
     fn wanted(user: &str) -> Wanted {
         let lifetime = Duration::from_secs(60);
-        Wanted { user: user.to_owned(), name: "a test".to_owned(), scopes: vec![Scope::Read], lifetime }
+        Wanted {
+            user: user.to_owned(),
+            name: "a test".to_owned(),
+            scopes: vec![Scope::Read],
+            lifetime,
+            once: None,
+        }
     }
 
     #[test]

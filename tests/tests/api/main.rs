@@ -10,6 +10,7 @@ mod life;
 mod limits;
 mod lists;
 mod malformed;
+mod once_tokens;
 mod repeats;
 mod streams;
 mod tokens;

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::{Created, Json};
 use crate::api::Api;
 use crate::caller::{Ask, By, Caller, Decide, Read};
+use crate::calls::once::Approver;
 use crate::input::{Body, Number, Query};
 use crate::page::{self, Page};
 use crate::problem::{Problem, What};
@@ -229,16 +230,18 @@ impl Reason {
 /// Approve a request of somebody else
 pub async fn approve(
     State(api): State<Arc<Api>>,
-    by: By<Decide>,
+    by: Approver,
     Number(id): Number,
     Body(Reason { reason }): Body<Reason>,
 ) -> Result<Json<Outcome>, Problem> {
+    by.check(id)?;
     api.blocking(move |api| {
         let live = &api.live;
         let request = find(live, &by, id)?;
         let outcome = live
             .approve(&by.who, id, reason.as_deref(), &by.context)
             .map_err(|error| lacking_factor(error, live, &by, &request))?;
+        api.spend(&by);
         Ok(Json(Outcome::decided(&outcome, live, &by)))
     })
     .await

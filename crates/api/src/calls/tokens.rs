@@ -29,6 +29,8 @@ pub struct Token {
     pub expires_at: String,
     /// To the minute.
     pub last_used_at: Option<String>,
+    /// It approves this request, once, and is good for nothing else.
+    pub approves_request: Option<u64>,
 }
 
 impl Token {
@@ -40,6 +42,7 @@ impl Token {
             created_at: time(token.created_at),
             expires_at: time(token.expires_at),
             last_used_at: token.last_used_at().map(time),
+            approves_request: token.once,
         }
     }
 }
@@ -76,25 +79,32 @@ pub async fn make(
     Body(new): Body<NewToken>,
 ) -> Result<Created<MadeToken>, Problem> {
     let user = by.who.user.clone();
-    if api.sign_ins.user(&user).is_none() {
-        return Err(Problem::new(What::NotAllowed, format!("user \"{user}\" can have no tokens"))
-            .detail("They are for users of pgwarrant's configuration.")
-            .hint("Use tokens of your issuer."));
-    }
+    must_have_tokens(&api, &user)?;
     let wanted = Wanted {
         user,
         name: name(new.name)?,
         scopes: scopes(new.scopes)?,
         lifetime: lifetime(new.lifetime.as_deref(), api.settings.limits.max_token_lifetime)?,
+        once: None,
     };
     api.blocking(move |api| {
         let (token, text) = api.tokens.make(wanted, api::now())?;
-        let Token { id, name, scopes, created_at, expires_at, last_used_at } = Token::of(&token);
+        let Token { id, name, scopes, created_at, expires_at, last_used_at, .. } = Token::of(&token);
         let location = format!("/v1/tokens/{id}");
         let body = MadeToken { id, name, scopes, created_at, expires_at, last_used_at, token: text };
         Ok(Created { location, body })
     })
     .await
+}
+
+/// Only who is a user of the configuration can have tokens: of others their issuer knows.
+pub fn must_have_tokens(api: &Api, user: &str) -> Result<(), Problem> {
+    if api.sign_ins.user(user).is_some() {
+        return Ok(());
+    }
+    Err(Problem::new(What::NotAllowed, format!("user \"{user}\" can have no tokens"))
+        .detail("They are for users of pgwarrant's configuration.")
+        .hint("Use tokens of your issuer."))
 }
 
 fn name(text: String) -> Result<String, Problem> {
