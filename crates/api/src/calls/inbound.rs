@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, State};
 use pgwarrant_grants as grants;
-use pgwarrant_grants::{GrantState, Principal, RequestState, SignIn};
+use pgwarrant_grants::{Context, GrantState, Principal, RequestState, SignIn};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use utoipa::ToSchema;
 
 use crate::answer::Again;
@@ -223,10 +224,14 @@ fn open(api: &Api, ends: Ends, inbound: &Inbound, acting: &Caller, open: Open) -
         for_group: None,
     };
     let (database, catalogue) = requests::where_(api, &by, new.database.as_deref())?;
-    let outcome = api
+    let ask = new.ask();
+    let estimated_rows = api
         .live
-        .request(&by.who, &database, &catalogue, new.ask(), &by.context)
-        .map_err(requests::named_nothing)?;
+        .estimate(&by.who, &catalogue, &ask)
+        .and_then(|estimate| Handle::current().block_on(api.proxy.estimated_rows(&database, estimate)));
+    let context = Context { estimated_rows, ..by.context };
+    let outcome =
+        api.live.request(&by.who, &database, &catalogue, ask, &context).map_err(requests::named_nothing)?;
     Ok(Delivered::of(&outcome))
 }
 
