@@ -319,7 +319,7 @@ fn close(api: &Api, acting: &Caller, close: &Close) -> Result<Delivered, Problem
     match refused {
         Some(problem) if requests + ended == 0 => Err(problem),
         _ => {
-            delivered.message = format!("closed {requests} requests, ended {ended} grants");
+            delivered.message = format!("requests closed: {requests}, grants ended: {ended}");
             Ok(delivered)
         }
     }
