@@ -12,8 +12,8 @@ use crate::saving::{lock, write};
 use crate::store::Change;
 use crate::text::{MAX_NOTE, optional, time};
 use crate::{
-    Approval, Context, Decision, Due, Error, Event, Kind, Live, Principal, Request, RequestId, RequestState,
-    panels,
+    Approval, Conditions, Context, Decision, Due, Error, Event, Kind, Live, Principal, Request, RequestId,
+    RequestState, panels,
 };
 
 // All of these wait for the disk: call them where a thread may block.
@@ -79,7 +79,6 @@ impl Live {
             // Others are missing.
         } else if let Some(conditions) = &mut approved.conditions {
             conditions.become_due(Due::ToDecide);
-            self.0.checks.notify_one();
         } else {
             let by = Some(by.user.clone());
             let reason = approved.approvals.last().and_then(|approval| approval.reason.clone());
@@ -89,6 +88,10 @@ impl Live {
         let request = Arc::new(approved);
         self.0.saving.commit(now, &[Change::Request(request.clone())], vec![Change::Request(pending)])?;
         write(&self.0.requests).pending.insert(id, request.clone());
+        // Not before it is there to be found.
+        if request.conditions.as_ref().is_some_and(Conditions::decide_now) {
+            self.0.checks.notify_one();
+        }
         self.0.announce(Event::PartlyApproved { request: request.clone() });
         Ok(Outcome { request, grant: None })
     }
