@@ -179,6 +179,11 @@ impl Repeats {
         }
     }
 
+    /// Waits until answers given so far survive a crash; sled writes them by itself within a second.
+    pub async fn kept(&self) -> Result<(), Problem> {
+        self.tree.flush_async().await.map(|_| ()).map_err(|error| failed(&error))
+    }
+
     fn forget_old(&self, index: &mut Index, now: WallMs) -> Result<(), Problem> {
         while index.by_age.front().is_some_and(|(at, ..)| at.saturating_add(KEPT) <= now) {
             let Some((_, digest, user)) = index.by_age.pop_front() else { break };

@@ -140,7 +140,7 @@ mod tests {
             shown(Some(30), false),
             "ID  REASON              STATE\n\
              1   ticket 4711: the …  denied\n\
-             20  日本語\\u{1b}[2J      live\n"
+             20  日本語\\u{1b}[2J     live\n"
         );
         assert!(shown(Some(3), false).lines().all(|line| line.chars().count() <= 30));
     }

@@ -55,7 +55,7 @@ fn what_a_rule_approves_waits_for_its_condition() {
     assert!(outcome.grant.is_none() && shop.access(&ann()).is_empty());
     assert_eq!(
         outcome.request.summary(),
-        "request 1 for public.customers.email (60 min) waits for condition ticket until 2026-03-02 12:00:00+00"
+        "request 1 for public.customers.email (1 h) waits for condition ticket until 2026-03-02 12:00:00+00"
     );
     assert_eq!(outcome.request.missing().as_deref(), Some("condition ticket"));
     let given = say(&shop.live, 1, Said::Allows, Some("it is open")).expect("it was pending");

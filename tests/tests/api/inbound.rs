@@ -104,6 +104,7 @@ async fn a_ticket_is_opened_approved_and_closed() {
 async fn a_forged_late_or_stolen_message_is_refused_and_recorded() {
     let shop = Shop::new().await;
     let served = served(&shop);
+    let petra = served.sign_in("petra");
     let body = open("ada", "DSR-17");
     let good = |id: &str| message(&KEY, id, now(), &body);
     let without = |name: &str| {
@@ -149,7 +150,7 @@ async fn a_forged_late_or_stolen_message_is_refused_and_recorded() {
     let answers: Vec<u16> =
         (0..10).map(|n| send(&served, &message(&OTHER, &format!("x{n}"), now(), &body)).status).collect();
     assert!(answers.contains(&429), "{answers:?}");
-    let requests = served.get(&served.sign_in("petra"), "/v1/requests").json();
+    let requests = served.get(&petra, "/v1/requests").json();
     assert_eq!(requests["items"], json!([]));
 }
 

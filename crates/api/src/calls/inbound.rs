@@ -139,6 +139,8 @@ pub async fn deliver(
     let made = api.blocking(move |api| Ok(make(api, ends, &inbound, &believed))).await;
     let (by, made) = made.unwrap_or_else(|problem| (None, Err(problem)));
     api.deliveries.finish(digest, Kept::of(&made))?;
+    // A sender that hears nothing sends again, and is to hear the same.
+    api.deliveries.kept().await?;
     if let Some(by) = by {
         let call = format!("POST /v1/webhooks/{name}");
         let record = record::call(&by, &call, &agent, made.as_ref().err());
