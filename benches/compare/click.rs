@@ -32,7 +32,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
     let mut office = Office::open(&asker, &endpoint.with_user(APPROVER, &password(APPROVER)))?;
     let mut readers = Readers::open(&asker, 1)?;
     machine::unpin()?;
-    let browser = Browser::open(Screen::Desk);
+    let browser = Browser::open_trusting(Screen::Desk);
     machine::pin(world.core)?;
     sign_in(&browser, page);
     let mut took = Vec::new();
@@ -56,7 +56,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Outcome<()> {
 }
 
 fn sign_in(browser: &Browser, page: u16) {
-    browser.go(&format!("http://127.0.0.1:{page}/#/grants"));
+    browser.go(&format!("https://127.0.0.1:{page}/#/grants"));
     browser.until_page("Sign in to pgwarrant");
     browser.until("document.activeElement?.name === 'user'");
     browser.keys(&format!("{APPROVER}{TAB}{}{ENTER}", password(APPROVER)));

@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -168,8 +169,12 @@ fn compare(cli: &Cli) -> Outcome<bool> {
     for row in rows {
         let began = std::time::Instant::now();
         say(&format!("{}: {} …", row.id, row.what));
-        if let Err(error) = (row.run)(&mut world, &mut report) {
-            report.check(row.id, Err(error.to_string()));
+        // A row that breaks takes no other with it: they took minutes.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (row.run)(&mut world, &mut report)));
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => report.check(row.id, Err(error.to_string())),
+            Err(_) => report.check(row.id, Err("it panicked".to_owned())),
         }
         say(&format!("{}: {:.0} s", row.id, began.elapsed().as_secs_f64()));
     }

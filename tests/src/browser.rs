@@ -35,6 +35,15 @@ pub struct Browser {
 
 impl Browser {
     pub fn open(screen: Screen) -> Browser {
+        Browser::made(screen, false)
+    }
+
+    /// Which takes any certificate.
+    pub fn open_trusting(screen: Screen) -> Browser {
+        Browser::made(screen, true)
+    }
+
+    fn made(screen: Screen, trusting: bool) -> Browser {
         let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -62,6 +71,7 @@ impl Browser {
         }
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
+            "acceptInsecureCerts": trusting,
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": options,
         } } });

@@ -149,7 +149,10 @@ async fn what_is_not_http_is_refused_and_harms_nobody() {
         let mut stream = client::connect(served.port);
         use std::io::{Read, Write};
         let _ = stream.write_all(bytes.as_bytes());
-        let _ = stream.shutdown(std::net::Shutdown::Write);
+        // Whoever closes early need not be answered.
+        if expected.contains(&0) {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let status = client::parse(&answer).status;
