@@ -57,6 +57,7 @@ impl Sketch {
     fn refer<T: ToSchema>(&mut self) -> RefOr<Schema> {
         let mut found = vec![(T::name().into_owned(), T::schema())];
         T::schemas(&mut found);
+        leave_room_in_parts(&mut found);
         self.schemas.extend(found);
         Ref::from_schema_name(T::name()).into()
     }
@@ -75,6 +76,29 @@ impl Sketch {
     fn answers<T: ToSchema>(&mut self, status: &'static str) {
         let schema = self.refer::<T>();
         self.answer = Some((status, Some((JSON, Some(schema)))));
+    }
+}
+
+/// A part of an `allOf` that takes no properties but its own refuses those of the other parts (JSON
+/// Schema, core 10.3.2.3): a tagged message would fit no description of it.
+fn leave_room_in_parts(schemas: &mut [(String, RefOr<Schema>)]) {
+    let mut parts = Vec::new();
+    for (_, schema) in schemas.iter() {
+        let RefOr::T(Schema::OneOf(variants)) = schema else { continue };
+        for variant in &variants.items {
+            let RefOr::T(Schema::AllOf(variant)) = variant else { continue };
+            parts.extend(variant.items.iter().filter_map(|part| match part {
+                RefOr::Ref(part) => Some(part.ref_location.clone()),
+                RefOr::T(_) => None,
+            }));
+        }
+    }
+    for (name, schema) in schemas {
+        if let RefOr::T(Schema::Object(object)) = schema
+            && parts.contains(&Ref::from_schema_name(name.as_str()).ref_location)
+        {
+            object.additional_properties = None;
+        }
     }
 }
 

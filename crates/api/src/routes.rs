@@ -126,4 +126,19 @@ mod tests {
         let stored = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(stored == description, "docs/openapi.json is old: run this test with UPDATE_EXPECT=1");
     }
+
+    /// What several parts describe together, no part may keep for itself: nothing would fit.
+    #[test]
+    fn every_message_fits_its_description() {
+        let description: serde_json::Value = serde_json::from_str(&description()).expect("JSON");
+        let variants = description["components"]["schemas"]["Message"]["oneOf"].as_array();
+        let variants = variants.expect("kinds of messages");
+        assert_eq!(variants.len(), 3);
+        for variant in variants {
+            let parts = variant["allOf"].as_array().expect("parts");
+            let part = parts[0]["$ref"].as_str().expect("a part");
+            let part = description.pointer(part.trim_start_matches('#')).expect("its schema");
+            assert_eq!(part["additionalProperties"], serde_json::Value::Null, "{variant}");
+        }
+    }
 }
