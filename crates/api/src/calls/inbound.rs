@@ -138,9 +138,7 @@ pub async fn deliver(
     };
     let made = api.blocking(move |api| Ok(make(api, ends, &inbound, &believed))).await;
     let (by, made) = made.unwrap_or_else(|problem| (None, Err(problem)));
-    api.deliveries.finish(digest, Kept::of(&made))?;
-    // A sender that hears nothing sends again, and is to hear the same.
-    api.deliveries.kept().await?;
+    let finished = api.deliveries.finish(digest, Kept::of(&made));
     if let Some(by) = by {
         let call = format!("POST /v1/webhooks/{name}");
         let record = record::call(&by, &call, &agent, made.as_ref().err());
@@ -149,6 +147,9 @@ pub async fn deliver(
             Problem::no_trail()
         })?;
     }
+    // Not before it is on record. A sender that hears nothing sends again, and is to hear the same.
+    finished?;
+    api.deliveries.kept().await?;
     made.map(Again::First)
 }
 
