@@ -16,17 +16,34 @@ use crate::cli::Failure;
 use crate::config::{self, Config};
 use crate::wiring;
 
+/// A file of policies as it was read.
+pub struct Source {
+    pub file: String,
+    pub text: String,
+}
+
 /// Reads files of policies, for the groups, categories and conditions of a configuration.
 ///
 /// # Errors
 /// Every mistake in every file.
 pub fn load(config: &Config, files: &[PathBuf]) -> Result<Policies, Vec<Problem>> {
-    let mut texts = Vec::new();
+    load_with_sources(config, files).map(|(policies, _)| policies)
+}
+
+/// The same, with the texts that the policies were made of.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_sources(
+    config: &Config,
+    files: &[PathBuf],
+) -> Result<(Policies, Vec<Source>), Vec<Problem>> {
+    let mut sources = Vec::new();
     let mut problems = Vec::new();
     for file in files {
         let name = file.display().to_string();
         match std::fs::read_to_string(file) {
-            Ok(text) => texts.push((name, text)),
+            Ok(text) => sources.push(Source { file: name, text }),
             Err(error) => problems.push(Problem {
                 file: name,
                 line: 0,
@@ -39,9 +56,9 @@ pub fn load(config: &Config, files: &[PathBuf]) -> Result<Policies, Vec<Problem>
     let groups = config.groups.iter().map(|group| group.name.as_str());
     let categories = config.labels.iter().map(|entry| entry.label.category.as_str());
     let conditions = config.conditions.iter().map(|entry| entry.condition.name.as_str());
-    let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let texts = sources.iter().map(|source| (source.file.as_str(), source.text.as_str()));
     match Policies::load(texts, groups, categories, conditions) {
-        Ok(policies) if problems.is_empty() => Ok(policies),
+        Ok(policies) if problems.is_empty() => Ok((policies, sources)),
         Ok(_) => Err(problems),
         Err(more) => {
             problems.extend(more);
@@ -55,18 +72,15 @@ pub fn load(config: &Config, files: &[PathBuf]) -> Result<Policies, Vec<Problem>
 /// # Errors
 /// As [`load`].
 pub fn arbiter(config: &Config) -> Result<Box<dyn Arbiter>, Vec<Problem>> {
-    of_files(config, config.policy.as_ref().map(|policy| policy.files.as_slice()))
+    match &config.policy {
+        Some(policy) => Ok(Box::new(load(config, &policy.files)?)),
+        None => Ok(by_groups(config)),
+    }
 }
 
-/// The same with policies in these files, whatever the configuration names; None: the groups decide.
-///
-/// # Errors
-/// As [`load`].
-pub fn of_files(config: &Config, files: Option<&[PathBuf]>) -> Result<Box<dyn Arbiter>, Vec<Problem>> {
-    match files {
-        Some(files) => Ok(Box::new(load(config, files)?)),
-        None => Ok(Box::new(ByGroups::new(&wiring::grants(config)))),
-    }
+/// Who decides where no policies are configured.
+pub fn by_groups(config: &Config) -> Box<dyn Arbiter> {
+    Box::new(ByGroups::new(&wiring::grants(config)))
 }
 
 /// Conditions of the configuration that no policy names. The policies must be right.

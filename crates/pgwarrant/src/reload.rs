@@ -99,20 +99,20 @@ struct Read {
 
 fn read(file: &Path, running: &Config) -> Result<Read, String> {
     let new = config::load(file).map_err(|problems| problems.to_string())?;
-    let files = new.policy.as_ref().map(|policy| policy.files.as_slice());
-    let arbiter = policy::of_files(running, files).map_err(|problems| policy::failure(problems).message)?;
-    let what = match files {
-        None => "there is no [policy], groups decide".to_owned(),
-        Some(files) => files.iter().map(|file| named(file)).collect::<Vec<_>>().join(", "),
+    let Some(section) = &new.policy else {
+        let what = "there is no [policy], groups decide".to_owned();
+        return Ok(Read { arbiter: policy::by_groups(running), what });
     };
-    Ok(Read { arbiter, what })
+    let (policies, sources) = policy::load_with_sources(running, &section.files)
+        .map_err(|problems| policy::failure(problems).message)?;
+    let what = sources.iter().map(named).collect::<Vec<_>>().join(", ");
+    Ok(Read { arbiter: Box::new(policies), what })
 }
 
-fn named(file: &Path) -> String {
-    let text = std::fs::read(file).unwrap_or_default();
-    let hash: String =
-        digest(&SHA256, &text).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{} (sha256 {hash}…)", file.display())
+fn named(source: &policy::Source) -> String {
+    let hash = digest(&SHA256, source.text.as_bytes());
+    let begin: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{} (sha256 {begin}…)", source.file)
 }
 
 /// All but `[policy]`; none of a file that cannot be read, of which [`config::load`] tells.

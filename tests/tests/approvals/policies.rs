@@ -286,6 +286,9 @@ async fn policies_are_read_again_at_a_signal_as_a_whole_or_not_at_all() {
     std::fs::write(file, &laxer).expect("a file");
     let told = reload(&proxy);
     assert!(told.contains("policies were read again") && !told.contains("need a restart"), "{told}");
+    let sum = Command::new("sha256sum").arg(file).output().expect("sha256sum").stdout;
+    let sum = String::from_utf8(sum).expect("a checksum");
+    assert!(told.contains(&format!("{file} (sha256 {}…)", &sum[..16])), "{told}");
     assert_eq!(call(&ada, ask).await, "approved");
 
     // With a mistake anywhere, what was in force stays so, and the log says where it is.
