@@ -3,6 +3,7 @@
 //! receiver is an HTTP server in Python that checks signatures by itself.
 
 mod chats;
+mod https;
 mod life;
 mod outages;
 mod receiver;

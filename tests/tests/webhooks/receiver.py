@@ -1,8 +1,8 @@
 """A receiver of webhooks, which checks signatures by itself and writes down what came.
 
-    receiver.py PORT RECORD MODE SECRET…
+    receiver.py ADDRESS PORT RECORD MODE TLS SECRET…
 
-RECORD gets a line of JSON for each call. MODE is a file that says how to answer: `ok`, `status N`,
+TLS is a directory with server.crt and server.key, or `-` for plain HTTP. RECORD gets a line of JSON for each call. MODE is a file that says how to answer: `ok`, `status N`,
 `status N Retry-After: S`, `redirect URL`, `hang`, `endless`, `huge` or `cut`.
 """
 
@@ -11,11 +11,13 @@ import hashlib
 import hmac
 import http.server
 import json
+import os.path
+import ssl
 import sys
 import threading
 import time
 
-port, record, mode, *secrets = sys.argv[1:]
+address, port, record, mode, tls, *secrets = sys.argv[1:]
 keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]
 writing = threading.Lock()
 
@@ -86,4 +88,10 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
-Server(("127.0.0.1", int(port)), Receiver).serve_forever()
+server = Server((address, int(port)), Receiver)
+if tls != "-":
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(tls, "server.crt"), os.path.join(tls, "server.key"))
+    # Hands are shaken by the thread of the connection: one that does not, holds up nobody.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
