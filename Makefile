@@ -1,6 +1,6 @@
 # The few commands a newcomer needs. Each installs what it lacks.
 
-.PHONY: help demo test check bench soak fuzz postgres
+.PHONY: help demo release test check bench soak fuzz postgres
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -8,6 +8,9 @@ help: ## show this list
 demo: postgres ## try pgwarrant on a throwaway PostgreSQL full of sample data; Ctrl-C ends it
 	cargo build --release --package pgwarrant
 	@exec target/release/pgwarrant demo --config proxy.toml
+
+release: postgres ## build target/release/pgwarrant for production, optimised by a profile of a training run
+	@tests/bin/release
 
 test: postgres ## run every test, real PostgreSQL servers and drivers included
 	@tests/bin/install tests
@@ -23,15 +26,15 @@ check: ## formatting, lints with warnings denied, dependencies
 	cargo deny --offline check bans licenses sources
 	@tests/bin/advisories
 
-bench: ## what pgwarrant costs beside a bare splice and other proxies (QUICK=1: in 3 minutes)
-	@tests/bin/install bench
-	cargo build --release --package pgwarrant --package pgwarrant-benches
-	cargo bench --quiet --package pgwarrant-benches -- --warm-up-time $(if $(QUICK),0.1,1) \
-		--measurement-time $(if $(QUICK),0.2,3) --sample-size $(if $(QUICK),10,50)
-	@target/release/compare $(if $(QUICK),--quick) --criterion target/criterion
+BRIEFLY := --warm-up-time 0.1 --measurement-time 0.1 --sample-size 10 --noplot --nresamples 1000
 
-soak: postgres ## ten minutes of 500 busy and 5,000 idle clients, while grants come and go
-	cargo build --release --package pgwarrant --package pgwarrant-benches
+bench: release ## what pgwarrant costs beside a bare splice and other proxies (QUICK=1: in 3 minutes)
+	@tests/bin/install bench
+	RUSTFLAGS="$$(cat target/profiling/flags 2>/dev/null)" cargo bench --quiet --package pgwarrant-benches -- \
+		$(if $(QUICK),$(BRIEFLY),--warm-up-time 1 --measurement-time 3 --sample-size 50)
+	@target/release/compare $(if $(QUICK),--quick --rounds 1) --criterion target/criterion
+
+soak: release ## ten minutes of 500 busy and 5,000 idle clients, while grants come and go
 	@target/release/compare soak
 
 fuzz: ## fuzz what reads an attacker's bytes, 30 minutes a target (SECONDS=n changes that)

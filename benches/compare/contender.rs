@@ -40,8 +40,14 @@ impl Contender {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// With SIGTERM: a program that was built to count what it does writes that down when it ends.
     fn end(&mut self) {
         if let Some(mut child) = self.child.take() {
+            let _ = Command::new("kill").arg(child.id().to_string()).status();
+            let deadline = Instant::now() + PATIENCE;
+            while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -31,6 +31,11 @@ pub fn heading(world: &World, core: usize) -> Vec<String> {
         ),
         contenders.join(", "),
     ];
+    if option_env!("RUSTFLAGS").is_some_and(|flags| flags.contains("profile-use")) {
+        lines.push(
+            "pgwarrant and the splice are optimised by a profile, as \"make release\" builds them".to_owned(),
+        );
+    }
     if world.effort.quick {
         lines.push(
             "quick: in runs this short, what is done once a second weighs more; quote a full run".to_owned(),

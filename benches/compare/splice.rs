@@ -4,19 +4,24 @@ use std::net::SocketAddr;
 
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::figure::Outcome;
 
 /// Of each direction.
 const BUFFER: usize = 16 * 1024;
 
-/// Copies between clients at `listen` and the server at `upstream` until the process is ended.
+/// Copies between clients at `listen` and the server at `upstream` until SIGTERM.
 pub fn run(listen: SocketAddr, upstream: SocketAddr) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
+        let mut end = signal(SignalKind::terminate())?;
         let listener = TcpListener::bind(listen).await?;
         loop {
-            let (client, _) = listener.accept().await?;
+            let (client, _) = tokio::select! {
+                accepted = listener.accept() => accepted?,
+                _ = end.recv() => return Ok(()),
+            };
             // A connection that breaks ends alone.
             tokio::spawn(splice(client, upstream));
         }
