@@ -4,6 +4,7 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use pgwarrant_grants::store::{Change, Failure, Saved};
 use pgwarrant_grants::{Ask, Grant, Grounds, Kind, Live, MemoryStore, Request, SledStore, Store, StoreError};
@@ -19,7 +20,19 @@ impl OnDisk {
         Self { directory: tempfile::tempdir().unwrap(), clock: pgwarrant_grants::TestClock::new(START) }
     }
     fn store(&self) -> (sled::Db, SledStore) {
-        let db = sled::Config::new().path(self.directory.path()).open().unwrap();
+        let config = sled::Config::new().path(self.directory.path());
+        // What was open before lets go of its lock when sled's own threads have ended, which the
+        // machine may take its time for.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let db = loop {
+            match config.open() {
+                Ok(db) => break db,
+                Err(error) if error.to_string().contains("lock") && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
         let store = SledStore::open(&db, self.directory.path()).unwrap();
         (db, store)
     }
