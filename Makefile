@@ -26,6 +26,7 @@ check: ## formatting, lints with warnings denied, dependencies
 	cargo deny --offline check bans licenses sources
 	@tests/bin/advisories
 
+# Of Criterion's part.
 BRIEFLY := --warm-up-time 0.1 --measurement-time 0.1 --sample-size 10 --noplot --nresamples 1000
 
 bench: release ## what pgwarrant costs beside a bare splice and other proxies (QUICK=1: in 3 minutes)

@@ -2,8 +2,9 @@
 
     receiver.py ADDRESS PORT RECORD MODE TLS SECRET…
 
-TLS is a directory with server.crt and server.key, or `-` for plain HTTP. RECORD gets a line of JSON for each call. MODE is a file that says how to answer: `ok`, `status N`,
-`status N Retry-After: S`, `redirect URL`, `hang`, `endless`, `huge` or `cut`.
+RECORD gets a line of JSON for each call. MODE is a file that says how to answer: `ok`, `status N`,
+`status N Retry-After: S`, `redirect URL`, `hang`, `endless`, `huge` or `cut`. TLS is a directory with
+server.crt and server.key, or `-` for plain HTTP.
 """
 
 import base64
