@@ -175,6 +175,10 @@ impl Question<'_> {
         if let Some(verdict) = known.as_ref().filter(|_| !rule.depends_on_asked) {
             return (verdict.clone(), 0);
         }
+        if rule.conjuncts.unmet(self.parts, &self.heard, &asked.request, &self.entities) {
+            *known = Some(Verdict::Unsatisfied);
+            return (Verdict::Unsatisfied, 1);
+        }
         let response = authorizer.is_authorized(&asked.request, &rule.set, &self.entities);
         let diagnostics = response.diagnostics();
         let verdict = match (diagnostics.errors().next(), diagnostics.reason().next()) {

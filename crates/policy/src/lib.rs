@@ -29,6 +29,7 @@
 //! Cedar's partial evaluation; entities other than those of the request (no attribute of a group or
 //! of another user can be looked at, so nothing has to be kept in step with a directory).
 
+mod conjuncts;
 mod decide;
 mod explain;
 mod load;

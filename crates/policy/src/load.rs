@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use cedar_policy::pst;
 use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
+use crate::conjuncts::{Collector, Conjuncts, Parts, clauses};
 use crate::looks::Looks;
 use crate::model::{Model, model};
 use crate::names::Known;
@@ -33,6 +33,7 @@ const MAX_PROBLEMS: usize = 1_000;
 pub struct Policies {
     pub(crate) rules: Vec<Rule>,
     pub(crate) looks: Looks,
+    pub(crate) parts: Parts,
     pub(crate) model: &'static Model,
     /// Places in `rules`, by whom they are about.
     pub(crate) about_all: Vec<usize>,
@@ -48,6 +49,7 @@ pub(crate) struct Rule {
     pub scope: Scope,
     /// Its conditions may come out differently for another column or action of a request.
     pub depends_on_asked: bool,
+    pub conjuncts: Conjuncts,
     /// Itself alone: Cedar evaluates sets.
     pub set: PolicySet,
 }
@@ -83,17 +85,18 @@ impl Policies {
             ids: BTreeMap::new(),
             rules: Vec::new(),
             looks: Looks::default(),
+            collector: Collector::default(),
         };
         stacker::grow(STACK, || loader.files(files));
-        let Loader { mut problems, rules, looks, .. } = loader;
+        let Loader { mut problems, rules, looks, collector, .. } = loader;
         if !problems.is_empty() {
             problems.truncate(MAX_PROBLEMS);
             return Err(problems);
         }
-        Ok(Self::indexed(model, rules, looks))
+        Ok(Self::indexed(model, rules, looks, collector.parts()))
     }
 
-    fn indexed(model: &'static Model, rules: Vec<Rule>, looks: Looks) -> Self {
+    fn indexed(model: &'static Model, rules: Vec<Rule>, looks: Looks, parts: Parts) -> Self {
         let mut about_all = Vec::new();
         let mut about_user: HashMap<String, Vec<usize>> = HashMap::new();
         let mut about_group: HashMap<String, Vec<usize>> = HashMap::new();
@@ -104,7 +107,7 @@ impl Policies {
                 PrincipalScope::Group(group) => about_group.entry(group.clone()).or_default().push(place),
             }
         }
-        Self { rules, looks, model, about_all, about_user, about_group }
+        Self { rules, looks, parts, model, about_all, about_user, about_group }
     }
 
     pub fn len(&self) -> usize {
@@ -129,6 +132,7 @@ struct Loader {
     ids: BTreeMap<String, String>,
     rules: Vec<Rule>,
     looks: Looks,
+    collector: Collector,
 }
 
 impl Loader {
@@ -213,7 +217,8 @@ impl Loader {
             return;
         };
         let (file, line) = (snippet.file.to_owned(), snippet.line);
-        self.rules.push(Rule { file, line, terms, scope, depends_on_asked, set });
+        let conjuncts = self.collector.add(&clauses, &mut self.looks);
+        self.rules.push(Rule { file, line, terms, scope, depends_on_asked, conjuncts, set });
     }
 
     /// None where it does not fit the schema, or can never match.
@@ -235,13 +240,6 @@ impl Loader {
         let valid = found.is_empty();
         self.problems.append(&mut found);
         valid.then_some(set)
-    }
-}
-
-fn clauses(policy: &Policy) -> Option<Vec<pst::Clause>> {
-    match policy.to_pst().ok()? {
-        pst::Policy::Static(policy) => Some(policy.body().clauses().clone()),
-        pst::Policy::Linked(_) => None,
     }
 }
 

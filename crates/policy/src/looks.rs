@@ -43,7 +43,8 @@ impl Looks {
         depends
     }
 
-    fn expression(&mut self, expression: &Expr) -> bool {
+    /// The same of an expression.
+    pub(crate) fn expression(&mut self, expression: &Expr) -> bool {
         let mut depends = false;
         match expression {
             Expr::Var(variable) => depends = matches!(variable, Var::Resource | Var::Action),

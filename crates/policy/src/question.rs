@@ -7,6 +7,7 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpr
 use pgwarrant_grants::Who;
 use pgwarrant_grants::ruling::{Action, AskedColumn, Facts};
 
+use crate::conjuncts::{Heard, Parts};
 use crate::load::Policies;
 use crate::looks::{Seen, column_id};
 use crate::model::{Model, entity};
@@ -22,6 +23,8 @@ pub(crate) struct Question<'f> {
     pub facts: &'f Facts,
     pub entities: Entities,
     pub asked: Vec<Asked<'f>>,
+    pub parts: &'f Parts,
+    pub heard: Heard,
 }
 
 /// One action on one column, and on all those that no policy tells from it.
@@ -33,7 +36,7 @@ pub(crate) struct Asked<'f> {
 }
 
 impl<'f> Question<'f> {
-    pub(crate) fn new(policies: &Policies, facts: &'f Facts) -> Result<Self, Refusal> {
+    pub(crate) fn new(policies: &'f Policies, facts: &'f Facts) -> Result<Self, Refusal> {
         bounded(facts)?;
         let model = policies.model;
         let alike = alike(policies, facts)?;
@@ -54,7 +57,7 @@ impl<'f> Question<'f> {
         }
         let entities =
             entities(model, facts, principal, &asked).map_err(|error| Refusal::unreadable(&error))?;
-        Ok(Self { facts, entities, asked })
+        Ok(Self { facts, entities, asked, parts: &policies.parts, heard: policies.parts.unheard() })
     }
 }
 

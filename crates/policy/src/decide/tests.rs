@@ -63,6 +63,11 @@ fn policy(dice: &mut Dice, number: usize) -> String {
         "when { {c: resource}.c.relation == \"hr.employees\" }",
         "when { context.duration + 9223372036854775792 > 5 || context.tls }",
         "when { context.tls }",
+        "when { context.tls } when { context.duration + 9223372036854775792 > 5 }",
+        "unless { context.duration + 9223372036854775792 > 5 } when { context.tls }",
+        "when { context.tls && context.duration + 9223372036854775792 > 5 && resource.name == \"email\" }",
+        "when { !(resource.name == \"email\" || context.duration + 9223372036854775792 > 5) }",
+        "unless { context.tls } unless { resource.name like \"e*\" }",
         "unless { principal in Group::\"oncall\" }",
     ];
     let (head, effect) = match dice.below(7) {
