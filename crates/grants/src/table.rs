@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use pgwarrant_catalog::{Catalogue, Oid};
-use pgwarrant_sql::Access;
+use pgwarrant_sql::{Access, GrantScope};
 
 use crate::clock::MonotonicMs;
 use crate::deciding::Deciding;
@@ -24,6 +24,9 @@ use crate::{End, Grant, GrantId, GrantState, Principal, Who};
 const MAX_SEATS: usize = 65_536;
 /// Bound accesses shared by users with the same grants.
 const MAX_BOUND: usize = 16_384;
+/// Scopes in all of them together, some 250 bytes each: whoever gathers grants one by one leaves an
+/// access of so many scopes behind with each.
+const MAX_BOUND_SCOPES: usize = 100_000;
 /// Grants that may go before what was bound for them is let go of, or a quarter of all that is bound.
 const SWEEP: usize = 64;
 /// Earlier sets of deciding columns that are remembered.
@@ -177,6 +180,8 @@ pub(crate) struct Table {
     /// What a set of grants amounts to in a database under a catalogue and a set of columns that
     /// decide. Scopes never change and numbers are never reused, so an entry is right for ever.
     bound: DashMap<(String, u64, u64, Vec<GrantId>), Arc<Access>>,
+    /// Scopes that came to `bound` since it was last made smaller, and those that it had then.
+    bound_scopes: AtomicUsize,
     /// How many grants have gone since `bound` was last swept.
     gone: AtomicUsize,
     nothing: Arc<Access>,
@@ -198,6 +203,7 @@ impl Table {
             scheduled: Mutex::default(),
             seats: DashMap::new(),
             bound: DashMap::new(),
+            bound_scopes: AtomicUsize::default(),
             gone: AtomicUsize::default(),
             nothing: Arc::default(),
             by_rows: Mutex::default(),
@@ -311,6 +317,26 @@ impl Table {
             let is_held = || Arc::strong_count(access) > 1;
             grants.is_empty() || is_held() && grants.iter().all(|id| self.live.contains_key(id))
         });
+    }
+
+    /// Keeps what is bound within its bounds: first what nobody has at hand goes, then all of it.
+    fn make_room_for(&self, scopes: usize) {
+        let too_many = |scopes| scopes > MAX_BOUND_SCOPES || self.bound.len() >= MAX_BOUND;
+        if !too_many(self.bound_scopes.fetch_add(scopes, Ordering::Relaxed) + scopes) {
+            return;
+        }
+        let mut kept = scopes;
+        self.bound.retain(|_, access| {
+            let is_held = Arc::strong_count(access) > 1;
+            kept += if is_held { access.scopes.len() } else { 0 };
+            is_held
+        });
+        // Room for as much again, so that not everybody who comes next has to look for some.
+        if kept > MAX_BOUND_SCOPES / 2 || self.bound.len() > MAX_BOUND / 2 {
+            self.bound.clear();
+            kept = scopes;
+        }
+        self.bound_scopes.store(kept, Ordering::Relaxed);
     }
 
     /// Groups of the accounts of a person that have signed in.
@@ -429,10 +455,9 @@ impl Table {
         if let Some(known) = self.bound.get(&key) {
             return known.value().clone();
         }
-        if self.bound.len() >= MAX_BOUND {
-            self.bound.clear();
-        }
-        let scopes = held.iter().flat_map(|(id, live)| live.grant.scope.bind(*id, catalogue)).collect();
+        let scopes: Vec<GrantScope> =
+            held.iter().flat_map(|(id, live)| live.grant.scope.bind(*id, catalogue)).collect();
+        self.make_room_for(scopes.len());
         let access = || Arc::new(Access { version: self.next_version(), scopes, deciding });
         self.bound.entry(key).or_insert_with(access).value().clone()
     }

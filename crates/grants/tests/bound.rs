@@ -34,3 +34,21 @@ fn what_was_bound_for_grants_that_have_gone_is_let_go_of() {
     }
     assert_eq!(access(&other).version, version);
 }
+
+/// Nor does one grow without end in which nobody gives grants back.
+#[test]
+fn what_was_bound_on_the_way_to_many_grants_is_let_go_of() {
+    let shop = Shop::open();
+    let mut bound: Vec<(usize, Weak<Access>)> = Vec::new();
+    for _ in 0..400 {
+        shop.grant(ask("*"));
+        let access = shop.live.access(&ann(), SHOP, &shop.catalogue);
+        bound.push((access.scopes.len(), Arc::downgrade(&access)));
+    }
+    let all: usize = bound.iter().map(|(scopes, _)| scopes).sum();
+    let kept: usize =
+        bound.iter().filter(|(_, access)| access.strong_count() > 0).map(|(scopes, _)| scopes).sum();
+    assert!(all > 200_000 && kept < 110_000, "{kept} of {all} scopes are still there");
+    let (last, _) = bound.last().unwrap();
+    assert_eq!(shop.live.access(&ann(), SHOP, &shop.catalogue).scopes.len(), *last);
+}
