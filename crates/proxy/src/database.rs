@@ -247,8 +247,13 @@ impl Loader {
 impl Loader {
     /// A connection that breaks here is found broken at the next look.
     async fn count(&mut self, question: Question) {
-        let answer = tokio::time::timeout(PATIENCE, self.query(&question.text())).await;
+        let answer = tokio::time::timeout(PATIENCE, self.count_now(&question)).await;
         question.tell(&answer.map_or_else(|_| Rows::new(), Result::unwrap_or_default));
+    }
+
+    async fn count_now(&mut self, question: &Question) -> Result<Rows, LoadError> {
+        let rows = self.query(&question.text()).await?;
+        if Question::has_children(&rows) { self.query(&question.with_children()).await } else { Ok(rows) }
     }
 
     /// Runs a query on the proxy's own connection.
