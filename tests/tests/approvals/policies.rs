@@ -224,9 +224,9 @@ permit (principal, action, resource);
     };
     direct.batch_execute("ANALYZE customers").await.expect("analysed");
     let all = direct.query_one("SELECT reltuples::int8 FROM pg_class WHERE oid = 'customers'::regclass", &[]);
-    let all: i64 = all.await.expect("an estimate").get(0);
-    assert!(all > 3);
-    let all = format!("pending {all}");
+    let number_of_customers: i64 = all.await.expect("an estimate").get(0);
+    assert!(number_of_customers > 3);
+    let all = format!("pending {number_of_customers}");
     for (rows, expected) in [
         ("id = 42", "approved 1"),
         ("id IN (1, 2, 3)", "approved 3"),
@@ -252,6 +252,17 @@ permit (principal, action, resource);
     let views = direct.query_one("SELECT count(*) FROM page_views", &[]).await.expect("a count");
     let views: i64 = views.get(0);
     assert_eq!(asked("page_views.ip", "").await, format!("pending {views}"));
+    // And of a table from which others inherit, theirs too.
+    direct
+        .batch_execute(
+            "CREATE TABLE customers_of_2019 () INHERITS (customers);
+             UPDATE pg_class SET reltuples = 1000 WHERE oid = 'customers_of_2019'::regclass",
+        )
+        .await
+        .expect("a child");
+    let with_child = format!("pending {}", number_of_customers + 1000);
+    assert_eq!(asked("customers.email", "").await, with_child);
+    assert_eq!(asked("customers.email", "id = 42").await, "approved 1");
 }
 
 /// Tells the proxy to read its policies again, and waits until its log has more about that.
