@@ -29,16 +29,22 @@ struct Conjunct {
     value: bool,
 }
 
-/// What parts came out as in one request. None: to no yes or no, which is for the whole policy to
-/// explain.
-pub(crate) struct Heard(Vec<Cell<Option<Option<bool>>>>);
+/// What parts came out as in one request, once they have been asked for. None within: to no yes or no,
+/// which is for the whole policy to explain.
+pub(crate) struct Values(Vec<Cell<Option<Option<bool>>>>);
 
 impl Conjuncts {
     /// Is one of them not met, and none before it in error? The policy is then not satisfied, whatever
     /// its scope is. False says nothing.
-    pub(crate) fn unmet(&self, parts: &Parts, heard: &Heard, request: &Request, entities: &Entities) -> bool {
+    pub(crate) fn unmet(
+        &self,
+        parts: &Parts,
+        values: &Values,
+        request: &Request,
+        entities: &Entities,
+    ) -> bool {
         for conjunct in &self.0 {
-            match parts.value(conjunct.part, heard, request, entities) {
+            match parts.value(conjunct.part, values, request, entities) {
                 Some(value) if value == conjunct.value => {}
                 Some(_) => return true,
                 None => return false,
@@ -49,14 +55,14 @@ impl Conjuncts {
 }
 
 impl Parts {
-    /// Nothing has been heard of a new request.
-    pub(crate) fn unheard(&self) -> Heard {
-        Heard(vec![Cell::default(); self.0.len()])
+    /// None are known of a new request.
+    pub(crate) fn no_values(&self) -> Values {
+        Values(vec![Cell::default(); self.0.len()])
     }
 
-    fn value(&self, part: usize, heard: &Heard, request: &Request, entities: &Entities) -> Option<bool> {
+    fn value(&self, part: usize, values: &Values, request: &Request, entities: &Entities) -> Option<bool> {
         let Part { expression, depends_on_asked } = self.0.get(part)?;
-        let memory = heard.0.get(part).filter(|_| !depends_on_asked);
+        let memory = values.0.get(part).filter(|_| !depends_on_asked);
         if let Some(known) = memory.and_then(Cell::get) {
             return known;
         }

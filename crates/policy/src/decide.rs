@@ -3,7 +3,8 @@
 //! A stage is Cedar's own evaluation over the stage's policies and the refusing ones, for every
 //! action on every column: yes if for each of them a `permit` is satisfied and no `forbid` is.
 //! Satisfied or not is for Cedar alone to say, of one policy at a time, so that a policy about
-//! others costs nothing, each answer serves all stages, and what matched can be told.
+//! others costs nothing, each answer serves all stages, and what matched can be told. A policy is
+//! evaluated whole unless a part of its conditions is not met already ([`crate::conjuncts`]).
 
 use std::collections::BTreeSet;
 
@@ -175,7 +176,7 @@ impl Question<'_> {
         if let Some(verdict) = known.as_ref().filter(|_| !rule.depends_on_asked) {
             return (verdict.clone(), 0);
         }
-        if rule.conjuncts.unmet(self.parts, &self.heard, &asked.request, &self.entities) {
+        if rule.conjuncts.unmet(self.parts, &self.values, &asked.request, &self.entities) {
             *known = Some(Verdict::Unsatisfied);
             return (Verdict::Unsatisfied, 1);
         }

@@ -7,7 +7,7 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpr
 use pgwarrant_grants::Who;
 use pgwarrant_grants::ruling::{Action, AskedColumn, Facts};
 
-use crate::conjuncts::{Heard, Parts};
+use crate::conjuncts::{Parts, Values};
 use crate::load::Policies;
 use crate::looks::{Seen, column_id};
 use crate::model::{Model, entity};
@@ -23,8 +23,10 @@ pub(crate) struct Question<'f> {
     pub facts: &'f Facts,
     pub entities: Entities,
     pub asked: Vec<Asked<'f>>,
+    /// Of the policies' conditions.
     pub parts: &'f Parts,
-    pub heard: Heard,
+    /// Of `parts`, as far as they are known.
+    pub values: Values,
 }
 
 /// One action on one column, and on all those that no policy tells from it.
@@ -57,7 +59,7 @@ impl<'f> Question<'f> {
         }
         let entities =
             entities(model, facts, principal, &asked).map_err(|error| Refusal::unreadable(&error))?;
-        Ok(Self { facts, entities, asked, parts: &policies.parts, heard: policies.parts.unheard() })
+        Ok(Self { facts, entities, asked, parts: &policies.parts, values: policies.parts.no_values() })
     }
 }
 

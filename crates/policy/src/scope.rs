@@ -1,8 +1,8 @@
 //! Whom, what and which action a policy is about: `permit (principal …, action …, resource …)`.
 //!
 //! Read out of the policy so that those about others are not evaluated at all, and so that a
-//! requester can be told which part did not fit. Whatever is in scope here is evaluated by Cedar,
-//! its scope included.
+//! requester can be told which part did not fit. What is found satisfied was evaluated by Cedar, its
+//! scope included.
 
 use cedar_policy::{ActionConstraint, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
 use pgwarrant_grants::ruling::{Action, AskedColumn, Asker};
