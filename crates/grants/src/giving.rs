@@ -38,7 +38,7 @@ impl Inner {
             GrantState::Scheduled => self.schedule(grant.clone()),
             _ => self.start(grant.clone()),
         }
-        self.recent.add(grant.clone(), giving.now());
+        self.recent.add(&grant, giving.now());
         self.approved(&request, giving.grounds);
         if grant.review.is_some() {
             self.announce(Event::BreakGlass { request: request.clone(), grant: grant.clone() });

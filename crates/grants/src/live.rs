@@ -138,7 +138,7 @@ impl Live {
         };
         {
             let ended: Vec<Arc<Grant>> = saved.ended.into_iter().map(Arc::new).collect();
-            ended.iter().for_each(|grant| inner.recent.add(grant.clone(), now));
+            ended.iter().for_each(|grant| inner.recent.add(grant, now));
             *write(&inner.ended) = ended.into();
             let unreviewed = saved.unreviewed.into_iter().map(|grant| (grant.id, Arc::new(grant)));
             *write(&inner.unreviewed) = unreviewed.collect();
@@ -297,7 +297,7 @@ impl Inner {
         if grant.state != before || shift != 0 {
             self.saving.later(Change::Grant(grant.clone()));
         }
-        self.recent.add(grant.clone(), now);
+        self.recent.add(&grant, now);
         match grant.state {
             GrantState::Ended(_) => self.remember(grant),
             GrantState::Live => self.start(grant),

@@ -146,7 +146,7 @@ impl Scope {
     }
 
     pub(crate) fn covers(&self, relation: &Relation, column: &Column, category: &str) -> bool {
-        self.columns.iter().any(|pattern| pattern.covers(relation, column, category))
+        covers(&self.columns, relation, column, category)
     }
 
     /// None: a category or `*`, which can be anywhere.
@@ -173,6 +173,15 @@ impl Scope {
         };
         (!scope.columns.is_empty()).then_some(scope)
     }
+}
+
+pub(crate) fn covers(
+    patterns: &[ColumnPattern],
+    relation: &Relation,
+    column: &Column,
+    category: &str,
+) -> bool {
+    patterns.iter().any(|pattern| pattern.covers(relation, column, category))
 }
 
 impl RowScope {

@@ -4,9 +4,9 @@ mod support;
 
 use std::sync::{Arc, Weak};
 
-use pgwarrant_grants::Principal;
+use pgwarrant_grants::{Grant, Principal, Settings};
 use pgwarrant_sql::Access;
-use support::{SHOP, Shop, ann, ask, bob};
+use support::{SHOP, Shop, ann, ask, bob, settings};
 
 /// A proxy that has seen a million grants come and go holds as much as one that has seen a hundred.
 #[test]
@@ -51,4 +51,18 @@ fn what_was_bound_on_the_way_to_many_grants_is_let_go_of() {
     assert!(all > 200_000 && kept < 110_000, "{kept} of {all} scopes are still there");
     let (last, _) = bound.last().unwrap();
     assert_eq!(shop.live.access(&ann(), SHOP, &shop.catalogue).scopes.len(), *last);
+}
+
+/// What somebody got lately is counted for thirty days, without the grants themselves.
+#[test]
+fn ended_grants_are_let_go_of_once_the_history_is_full() {
+    let shop = Shop::with(Settings { history: 10, ..settings() });
+    let mut grants: Vec<Weak<Grant>> = Vec::new();
+    for _ in 0..40 {
+        let id = shop.grant(ask("customers.email"));
+        grants.push(Arc::downgrade(&shop.find(id)));
+        shop.live.release(&ann(), id).unwrap();
+    }
+    let kept = grants.iter().filter(|grant| grant.strong_count() > 0).count();
+    assert!(kept <= 10, "{kept} of {} grants are still there", grants.len());
 }
