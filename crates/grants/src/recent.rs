@@ -113,7 +113,7 @@ impl Got {
         }
     }
 
-    /// Numbers of grants ascend.
+    /// By numbers, which ascend (after a restart those of live grants come last).
     fn forget_the_oldest(&mut self) {
         let first = |kind: &&mut Kind| kind.grants.front().map(|(id, _)| *id);
         if let Some(kind) = self.0.iter_mut().min_by_key(first) {
