@@ -107,13 +107,17 @@ async fn every_mask_has_its_columns_type_and_lets_no_value_through() {
 
 type Cells = BTreeMap<i32, (Option<String>, Option<String>)>;
 
-/// A type of few values, numeric(3,3), may meet the value by chance once; not three times.
+/// numeric(3,3) has two thousand values, of which chance may draw the real one. Everything else is
+/// long enough that it never may.
+fn chance_meets(column: &SqlType, raw: &str) -> bool {
+    column.base == BaseType::Number && raw.chars().count() < 8
+}
+
+/// What chance may meet once, it does not meet three times.
 fn check_draws(what: &str, column: &SqlType, draws: [&Cells; 3]) {
-    if column.base == BaseType::Enum || column.base == BaseType::Boolean {
-        return;
-    }
     for (id, (raw, _)) in draws[0] {
-        let Some(raw) = raw.as_deref().map(str::trim_end).filter(|raw| raw.chars().count() >= 4) else {
+        let Some(raw) = raw.as_deref().filter(|raw| raw.chars().count() >= 4 && chance_meets(column, raw))
+        else {
             continue;
         };
         let shows = |draw: &Cells| draw[id].1.as_deref().is_some_and(|shown| shown.contains(raw));
@@ -147,7 +151,8 @@ fn check_values(what: &str, method: &Method, column: &SqlType, nulls_show: bool,
             assert!(!shown.contains(raw), "{what}: {raw:?} shows in {shown:?}");
         }
         let labels = column.base == BaseType::Enum || column.base == BaseType::Boolean;
-        if method.is_keyed() && raw.chars().count() >= 4 && !labels {
+        let drawn_again = *method == Method::Random && chance_meets(column, raw);
+        if digest && raw.chars().count() >= 4 && !labels && !drawn_again {
             assert!(!shown.contains(raw), "{what}: {raw:?} shows in {shown:?}");
         }
         if plain_text && let Some(expected) = expected_text(method, raw, limit) {

@@ -218,3 +218,29 @@ fn rulings_agree_with_cedars_own_authorizer() {
     assert_eq!(seen.len(), 4, "{seen:?}");
     assert!(seen.values().all(|count| *count >= 10), "{seen:?}");
 }
+
+/// As deep as a policy may be, on a thread with little stack: what is too deep for it is refused.
+#[test]
+fn deep_conditions_are_ruled_on_as_cedar_does() {
+    let mut dice = Dice(7);
+    let facts: Vec<Facts> = (0..10).map(|_| facts(&mut dice)).collect();
+    let mut loaded = 0;
+    for condition in [
+        format!("{}context.tls", "!".repeat(1_900)),
+        format!("1{} > 0", "+1".repeat(1_900)),
+        format!("context.tls{}", "||context.tls".repeat(900)),
+        format!("context.tls{}", "&&resource.name like \"e*\"".repeat(900)),
+        format!("{}context.tls{}", "(".repeat(38), ")".repeat(38)),
+    ] {
+        let policy = format!(
+            "@id(\"a\") @decision(\"approve\") permit (principal, action, resource) when {{ {condition} }};"
+        );
+        // Not all of them are let in.
+        let Ok(policies) = Policies::load([("p", policy.as_str())], GROUPS, CATEGORIES, []) else { continue };
+        loaded += 1;
+        for facts in &facts {
+            assert_eq!(policies.rule(facts).text(), expected(&policies, facts), "{policy}");
+        }
+    }
+    assert!(loaded >= 2, "{loaded}");
+}
